@@ -1,0 +1,183 @@
+"""What goes into the reactor and what comes out: inputs, facts and effects.
+
+Facts are what to record, in the past tense; effects are what to do once they are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from reactor.core.event import Event
+from reactor.core.run import Run, Step
+from reactor.core.state import Alert, Change
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Events that one sensor saw, in its order, none of them known before."""
+
+    sensor: str
+    events: Sequence[Event]
+
+
+class Ending(StrEnum):
+    """How an attempt ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt ended. `handle` is JSON data; `check` names the blocking check that failed."""
+
+    step: int
+    number: int
+    ending: Ending
+    handle: Any = None
+    version: str | None = None
+    changed: tuple[str, ...] | None = None
+    metadata: Mapping[str, Any] | None = None
+    error: str = ""
+    check: str = ""
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The host has just loaded this state: what was running then ended with its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    """An operator wants a run stopped."""
+
+    run: int
+    reason: str = "cancelled by an operator"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRun:
+    """An operator wants a failed run to go on from its failure; its rows come from the store."""
+
+    run: Run
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Materialize:
+    """An operator launches assets by hand, with or without what follows from them."""
+
+    assets: tuple[str, ...]
+    partition: str | None = None
+    downstream: bool = True
+    reason: str = "launched by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class SetPaused:
+    """An operator pauses or resumes a rule, an asset or a sensor."""
+
+    kind: str
+    name: str
+    paused: bool
+
+
+Input = Arrived | Finished | Restarted | CancelRun | ResumeRun | Materialize | SetPaused
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A trigger came true, once for each of `matches` (the sequence numbers of its events).
+
+    Firings of one rule, key and partition in one turn share a record; each match is a firing of
+    its own, whose identity is the rule, its fingerprint, the key and these events. `run` is what
+    it launched or joined, None for a rule in observe mode.
+    """
+
+    id: int
+    rule: str
+    key: str | None
+    partition: str | None
+    at: datetime
+    run: int | None
+    matches: tuple[tuple[int, ...], ...]
+    timer: bool = False
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PredicateRaised:
+    """A callable of a rule raised for an event: recorded, and nothing else stops."""
+
+    rule: str
+    event: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one turn records.
+
+    `accepted` are (sequence number, event); `filtered` counts, per sensor, events that no rule let
+    in; `changes` are the rows of the state.
+    """
+
+    accepted: Sequence[tuple[int, Event]] = ()
+    fired: Sequence[Fired] = ()
+    changes: Sequence[Change] = ()
+    raised: Sequence[PredicateRaised] = ()
+    filtered: Mapping[str, int] = field(default_factory=lambda: {})
+    expired: Mapping[str, int] = field(default_factory=lambda: {})
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an attempt of a step: `events` are the causes to hand over, as ranges."""
+
+    step: int
+    number: int
+    asset: str
+    partition: str | None
+    attempt: int
+    run_key: str
+    runs: tuple[int, ...]
+    events: tuple[Range, ...]
+    upstream: Mapping[str, Any]
+    previous: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop a running attempt; its `Finished` follows when it really ended."""
+
+    step: int
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell an owner: a new alert, or the same one resolved."""
+
+    alert: Alert
+
+
+Effect = Start | Stop | Notify
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to record, then what to do, and when to be asked again even if nothing arrives."""
+
+    facts: Facts
+    effects: tuple[Effect, ...] = ()
+    wake_at: datetime | None = None

@@ -1,0 +1,46 @@
+"""Durations as people write them: `"10m"`, `"1h30m"`, seconds, or a timedelta."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+type_error = "a duration is text such as '10m' or '1h30m', a number of seconds, or a timedelta"
+
+Duration = str | int | float | timedelta
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def duration(value: Duration) -> timedelta:
+    """The timedelta that `value` means.
+
+    Raises: ValueError if it is not a duration or is negative.
+    """
+    if isinstance(value, timedelta):
+        result = value
+    elif isinstance(value, bool):
+        raise ValueError(f"{value!r}: {type_error}")
+    elif isinstance(value, (int, float)):
+        result = timedelta(seconds=value)
+    else:
+        text = value.strip().replace(" ", "")
+        parts = _PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise ValueError(f"{value!r}: {type_error}")
+        result = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    if result < timedelta(0):
+        raise ValueError(f"{value!r}: a duration is not negative")
+    return result
+
+
+def spoken(value: timedelta) -> str:
+    """The shortest way to write a duration: `1h30m`, `250ms`, `0s`."""
+    left = round(value.total_seconds() * 1000)
+    words: list[str] = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count}{unit}")
+    return "".join(words) or "0s"

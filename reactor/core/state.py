@@ -1,0 +1,178 @@
+"""What the reactor remembers: tables of immutable rows, with a journal of the turn.
+
+Knows: rows, keys, and how to take a turn back. Refuses to know: what the rows mean.
+
+Laws: a row is replaced, never changed; every replacement is journalled, so that the delta which
+undoes a turn in memory is the very one that a store writes. A row that no decision needs any more
+is *forgotten* here and stays in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from reactor.core.run import Attempt, Materialization, Run, Step
+
+
+class Table(StrEnum):
+    """The kinds of row. In brackets: the key."""
+
+    RUN = "run"
+    """`Run` by (id,)"""
+    STEP = "step"
+    """`Step` by (id,)"""
+    ATTEMPT = "attempt"
+    """`Attempt` by (step, number)"""
+    MATERIALIZATION = "materialization"
+    """`Materialization` by (asset, partition)"""
+    NODE = "node"
+    """`Node` by (rule, node, key)"""
+    RULE = "rule"
+    """`RuleState` by (rule,)"""
+    ALERT = "alert"
+    """`Alert` by (key,)"""
+    PAUSE = "pause"
+    """`Pause` by (kind, name)"""
+    COUNTER = "counter"
+    """int by (name,): the last number given out"""
+
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The state of one operator of one rule for one key: JSON data, and when it next acts."""
+
+    rule: str
+    node: int
+    key: str | None
+    data: Mapping[str, Any]
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """What is known of a rule: the fingerprint its state was made under, and its watermark."""
+
+    rule: str
+    fingerprint: str
+    watermark: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An open or resolved message about one root cause.
+
+    `waiting` are the assets that wait for it; `folded` counts repeats of the same cause.
+    """
+
+    key: str
+    asset: str
+    owner: str
+    text: str
+    opened: datetime
+    resolved: datetime | None = None
+    waiting: tuple[str, ...] = ()
+    folded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something an operator stopped: kind is `rule`, `asset` or `sensor`."""
+
+    kind: str
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row before and after a turn; `after` is None when the row is no more."""
+
+    table: Table
+    key: Key
+    before: Any
+    after: Any
+
+
+@dataclass(slots=True)
+class State:
+    """The live rows. `put` and `drop` journal; `forget` lets go of a row without deleting it."""
+
+    rows: dict[Table, dict[Key, Any]] = field(default_factory=lambda: {table: {} for table in Table})
+    _before: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
+    _after: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[Table, Key, Any]]) -> State:
+        """The state made of loaded rows."""
+        state = cls()
+        for table, key, row in rows:
+            state.rows[table][key] = row
+        return state
+
+    def get(self, table: Table, *key: Any) -> Any:
+        """The row, or None."""
+        return self.rows[table].get(key)
+
+    def put(self, table: Table, key: Key, row: Any) -> None:
+        """Sets a row, to be written at the end of the turn."""
+        rows, place = self.rows[table], (table, key)
+        if place not in self._before:
+            self._before[place] = rows.get(key)
+        self._after[place] = row
+        rows[key] = row
+
+    def drop(self, table: Table, *key: Any) -> None:
+        """Deletes a row, here and in the store."""
+        rows, place = self.rows[table], (table, key)
+        if place not in self._before:
+            if key not in rows:
+                return
+            self._before[place] = rows[key]
+        self._after[place] = None
+        rows.pop(key, None)
+
+    def forget(self, table: Table, *key: Any) -> None:
+        """Lets go of a row that no decision needs any more; the store keeps its last value."""
+        rows, place = self.rows[table], (table, key)
+        if key in rows:
+            self._before.setdefault(place, rows[key])
+            self._after.setdefault(place, rows[key])
+            del rows[key]
+
+    def next(self, counter: str) -> int:
+        """The next number of a counter, from 1."""
+        key = (counter,)
+        number = self.rows[Table.COUNTER].get(key, 0) + 1
+        self.put(Table.COUNTER, key, number)
+        return number
+
+    def take(self, counter: str, count: int) -> int:
+        """Reserves `count` numbers at once and answers the first of them."""
+        key = (counter,)
+        first = self.rows[Table.COUNTER].get(key, 0) + 1
+        self.put(Table.COUNTER, key, first + count - 1)
+        return first
+
+    def end_turn(self) -> tuple[Change, ...]:
+        """The changes since the last turn, in the order first made; the journal starts anew."""
+        changes = tuple(
+            Change(table, key, before, self._after[table, key])
+            for (table, key), before in self._before.items()
+        )
+        self._before, self._after = {}, {}
+        return changes
+
+    def undo(self, changes: Iterable[Change]) -> None:
+        """Puts back every row of a turn that could not be recorded."""
+        for change in changes:
+            if change.before is None:
+                self.rows[change.table].pop(change.key, None)
+            else:
+                self.rows[change.table][change.key] = change.before
