@@ -1,0 +1,129 @@
+"""Apache Kafka in KRaft mode: one broker, from the jars that pom.xml names."""
+
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+from tests.servers import apt, cache
+from tests.servers.errors import ServerError
+from tests.servers.kafka.broker import FEATURES, Broker, Kind
+from tests.servers.process import Process, free_port
+
+PACKAGES = ("default-jre-headless", "maven")
+_POM = Path(__file__).with_name("pom.xml")
+_OLDEST_JAVA = 17
+_DOWNLOAD_SECONDS = 300
+
+
+def installed() -> bool:
+    """Whether this machine can run it."""
+    return shutil.which("java") is not None and _jars().is_dir()
+
+
+def install() -> None:
+    """Bring the jars, and Java and Maven where they are missing and may be installed.
+
+    Raises:
+        ServerError: it cannot be had here, and why.
+    """
+    if installed():
+        return
+    if not (shutil.which("java") and shutil.which("mvn")):
+        if not apt.may_install():
+            raise ServerError(f"it needs {' and '.join(PACKAGES)}")
+        apt.install(PACKAGES)
+    if (version := _java()) < _OLDEST_JAVA:
+        raise ServerError(f"it needs Java {_OLDEST_JAVA}, and here is Java {version}")
+    _download()
+
+
+def kind() -> Kind:
+    """The installed version, with all features."""
+    version = next(_jars().glob("kafka-clients-*.jar")).stem.removeprefix("kafka-clients-")
+    return Kind(f"apache-kafka {version}", FEATURES, lambda: _start(f"apache-kafka {version}"))
+
+
+def _start(name: str) -> Broker:
+    process = Process(name)
+    port = free_port()
+    settings = process.folder / "server.properties"
+    settings.write_text(_settings(port, free_port(), process.folder / "data"))
+    java = ["java", "-XX:+UseSerialGC", "-cp", f"{_jars()}/*"]
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    process.run(
+        [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", settings]
+    )
+    argv = [*java, "-Xms128m", "-Xmx768m", "kafka.Kafka", settings]
+    broker = Broker(name, FEATURES, f"127.0.0.1:{port}", process, argv)
+    broker.start()
+    return broker
+
+
+def _settings(port: int, controller: int, data: Path) -> str:
+    """A broker that is its own controller and needs no other for anything.
+
+    After a kill it may register again when its session has run out, so that is short.
+    """
+    return f"""\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=BROKER://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=BROKER://127.0.0.1:{port}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=BROKER
+log.dirs={data}
+auto.create.topics.enable=true
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+group.initial.rebalance.delay.ms=0
+message.max.bytes={64 * 1024 * 1024}
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+"""
+
+
+def _jars() -> Path:
+    """Where the jars of this very pom.xml are kept."""
+    return cache.folder() / f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]}"
+
+
+def _download() -> None:
+    """Have Maven copy the jars beside where they belong, then move them there at once."""
+    cache.folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.folder()) as folder:
+        shutil.copy(_POM, folder)
+        goal = "dependency:copy-dependencies"
+        options = [f"-DoutputDirectory={folder}/jars", "-DincludeScope=runtime"]
+        try:
+            subprocess.run(
+                ["mvn", "--batch-mode", "--quiet", f"--file={folder}", goal, *options],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_DOWNLOAD_SECONDS,
+                check=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ServerError(f"no jars after {_DOWNLOAD_SECONDS} s of mvn {goal}") from error
+        except subprocess.CalledProcessError as error:
+            raise ServerError(f"mvn {goal} failed: {error.stdout.strip()[:2_000]}") from error
+        if not _jars().is_dir():
+            os.rename(f"{folder}/jars", _jars())
+
+
+def _java() -> int:
+    """The major version of the machine's Java."""
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
+    found = re.search(r'version "(\d+)', said.stderr)
+    return int(found[1]) if found else 0
