@@ -1,29 +1,62 @@
 PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip
+INSTALL := $(UV) install --quiet --python $(BIN)/python
+COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(LOCK)
 
-demo: $(VENV)/.demo  ## run the whole thing on this machine; ARGS=--exit stops after one round
+.PHONY: help demo test check lint fix bench lock servers venv clean
+
+help:  ## say what there is to make
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
+
+demo: $(VENV)/.demo  ## run it all on this machine; ARGS=--exit stops after one round
 	$(BIN)/reactor demo $(ARGS)
 
-venv: $(VENV)/.test  ## everything a developer needs, in .venv
+test: servers  ## install what the tests need, servers included, and run all of them
+	$(BIN)/pytest $(ARGS)
+
+check: lint  ## what to run before each commit: lint, types, imports, unit tests
+	$(BIN)/pytest --quiet tests/unit
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+fix: venv  ## put right what a tool can put right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: servers  ## measure, print a table, write JSON
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: venv  ## write requirements/ anew from pyproject.toml; LOCK=--upgrade takes newer versions
+	$(COMPILE) --group build -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
+	$(COMPILE) pyproject.toml --all-extras --group test -c requirements/demo.txt -o requirements/test.txt
+
+servers: venv  ## install Kafka, PostgreSQL, Prometheus and Chromium for the tests, once
+	$(BIN)/python -m tests.servers
+
+venv: $(VENV)/.test  ## the virtual environment with everything a developer needs
 
 $(VENV)/.build: requirements/build.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.package: pyproject.toml $(VENV)/.build
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
-	@touch $@
-
-$(VENV)/.demo: requirements/demo.txt $(VENV)/.package
-	$(INSTALL) -r $<
+$(VENV)/.demo: pyproject.toml requirements/demo.txt $(VENV)/.build
+	$(INSTALL) --require-hashes -r requirements/demo.txt
+	$(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.demo
-	$(INSTALL) -r $<
+	$(INSTALL) --require-hashes -r $<
 	@touch $@
 
-.PHONY: demo venv
+clean:  ## remove what was made here; downloaded servers stay in the cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -58,7 +58,9 @@ def pytest_terminal_summary(
 
 def _needed(item: pytest.Item) -> frozenset[str]:
     """The broker features that a test asks for with `needs_broker`."""
-    needed = frozenset(feature for mark in item.iter_markers("needs_broker") for feature in mark.args)
+    needed = frozenset(
+        feature for mark in item.iter_markers("needs_broker") for feature in mark.args
+    )
     if unknown := needed - brokers.FEATURES:
         raise pytest.UsageError(f"{item.nodeid}: no such broker feature: {', '.join(unknown)}")
     return needed

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.anyio
 
 _PAGES = {
     "/": ("text/html", b"<!doctype html><title>A page of ours</title>"),
-    "/metrics": ("text/plain", b"# HELP ours_total Ours.\n# TYPE ours_total counter\nours_total 7\n"),
+    "/metrics": (
+        "text/plain",
+        b"# HELP ours_total Ours.\n# TYPE ours_total counter\nours_total 7\n",
+    ),
 }
 
 
@@ -47,20 +50,22 @@ def site() -> Iterator[str]:
     server.server_close()
 
 
-async def _produce(broker: Broker, topic: str, value: bytes) -> None:
+async def _produce(broker: Broker, topic: str, value: bytes) -> TopicPartition:
+    """Send one message; return where it went."""
     producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
     await producer.start()
     try:
-        await producer.send_and_wait(topic, value)
+        sent = await producer.send_and_wait(topic, value)
+        return sent.topic_partition
     finally:
         await producer.stop()
 
 
-async def _first(broker: Broker, topic: str, count: int) -> list[bytes]:
+async def _first(broker: Broker, partition: TopicPartition, count: int) -> list[bytes]:
+    """The first messages of a partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        partition = TopicPartition(topic, 0)
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
         with anyio.fail_after(20):
@@ -70,19 +75,19 @@ async def _first(broker: Broker, topic: str, count: int) -> list[bytes]:
 
 
 async def test_a_message_that_was_produced_is_consumed(kafka: Broker) -> None:
-    await _produce(kafka, "servers.hello", b"hello")
-    assert await _first(kafka, "servers.hello", 1) == [b"hello"]
+    partition = await _produce(kafka, "servers.hello", b"hello")
+    assert await _first(kafka, partition, 1) == [b"hello"]
 
 
 @pytest.mark.needs_broker("durable_restart")
 async def test_a_broker_that_was_killed_comes_back_on_its_port_with_its_messages(
     kafka: Broker,
 ) -> None:
-    await _produce(kafka, "servers.kept", b"before")
+    partition = await _produce(kafka, "servers.kept", b"before")
     await anyio.to_thread.run_sync(kafka.kill)
     await anyio.to_thread.run_sync(kafka.start)
     await _produce(kafka, "servers.kept", b"after")
-    assert await _first(kafka, "servers.kept", 2) == [b"before", b"after"]
+    assert await _first(kafka, partition, 2) == [b"before", b"after"]
 
 
 def test_postgres_answers_and_keeps_what_was_committed_over_a_crash(postgres: Postgres) -> None:
@@ -107,7 +112,12 @@ async def test_prometheus_scrapes_a_target(
 
 
 def test_promtool_tells_good_metrics_from_bad() -> None:
-    assert promtool(["check", "metrics"], "# HELP a_total A.\n# TYPE a_total counter\na_total 1\n").returncode == 0
+    assert (
+        promtool(
+            ["check", "metrics"], "# HELP a_total A.\n# TYPE a_total counter\na_total 1\n"
+        ).returncode
+        == 0
+    )
     assert "no help text" in promtool(["check", "metrics"], "a_total 1\n").stderr
 
 

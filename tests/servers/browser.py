@@ -30,7 +30,11 @@ class Browser:
         self._open: list[Chrome] = []
 
     def __call__(
-        self, *, width: int = 1280, height: int = 800, capabilities: Mapping[str, object] | None = None
+        self,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        capabilities: Mapping[str, object] | None = None,
     ) -> "Chrome":
         """A new browser with an empty profile; `with browser() as page:` closes it again.
 

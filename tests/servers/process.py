@@ -38,6 +38,8 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix=f"reactor-test-{name.split()[0].lower()}-"))
         reaper.watch("folder", self.folder)
         self._user = user
+        self._group = None if user is None else pwd.getpwnam(user).pw_gid
+        self._groups = None if user is None else ()
         if user is not None:
             shutil.chown(self.folder, user)
         self._log = self.folder / "server.log"
@@ -51,7 +53,14 @@ class Process:
         """
         with self._log.open("ab") as log:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._as_user()
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._group,
+                extra_groups=self._groups,
+                check=False,
             )
         if done.returncode:
             raise self.failed(f"could not be set up ({Path(argv[0]).name}: {done.returncode})")
@@ -81,7 +90,9 @@ class Process:
                 cwd=self.folder,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
-                **self._as_user(),
+                user=self._user,
+                group=self._group,
+                extra_groups=self._groups,
             )
         reaper.watch("group", self._process.pid)
         deadline = time.monotonic() + within
@@ -103,10 +114,8 @@ class Process:
             return
         with suppress(ProcessLookupError):
             self._process.send_signal(how)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(within)
-        except subprocess.TimeoutExpired:
-            pass
         self.kill()
 
     def kill(self) -> None:
@@ -129,11 +138,6 @@ class Process:
         """The error that says what went wrong, with the end of the log."""
         lines = self._log.read_text(errors="replace").splitlines()
         return ServerFailed(self.name, what, "\n".join(lines[-30:]) or "(empty)")
-
-    def _as_user(self) -> dict[str, object]:
-        if self._user is None:
-            return {}
-        return {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid, "extra_groups": []}
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.servers.process import Process
+from tests.servers.process import Process, listening
 
 FEATURES = frozenset(
     {
@@ -87,6 +87,8 @@ class Broker:
 
 def _answers(bootstrap: str) -> bool:
     """Whether a client can list topics; asked in a thread, since the caller may be in a loop."""
+    if not listening(int(bootstrap.rpartition(":")[2])):
+        return False
     answered: list[bool] = []
     asking = threading.Thread(target=lambda: answered.append(asyncio.run(_lists(bootstrap))))
     asking.start()
