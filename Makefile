@@ -36,6 +36,7 @@ bench: servers  ## measure, print a table, write JSON
 lock: venv  ## write requirements/ anew from pyproject.toml; LOCK=--upgrade takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
+	$(COMPILE) pyproject.toml --extra alerts --extra parquet --extra postgres -c requirements/demo.txt -o requirements/service.txt
 	$(COMPILE) pyproject.toml --all-extras --group test -c requirements/demo.txt -o requirements/test.txt
 
 servers: venv  ## install Kafka, PostgreSQL, Prometheus and Chromium for the tests, once
