@@ -40,7 +40,9 @@ class Problem:
 class DefinitionError(ReactorError):
     """The pipeline is wrong; carries every problem found, not just the first."""
 
-    def __init__(self, problems: Sequence[Problem] | str, *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, problems: Sequence[Problem] | str, *, where: str = "", hint: str = ""
+    ) -> None:
         if isinstance(problems, str):
             problems = [Problem(problems, where, hint)]
         self.problems = tuple(problems)

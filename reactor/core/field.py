@@ -348,7 +348,9 @@ def predicate_of(condition: Any) -> Predicate:
         raise TypeError(f"{condition} alone is not a condition: compare it, or use .exists()")
     if callable(condition):
         return Callback(condition)
-    raise TypeError(f"where takes a predicate on field or a function of the event, not {condition!r}")
+    raise TypeError(
+        f"where takes a predicate on field or a function of the event, not {condition!r}"
+    )
 
 
 def conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:

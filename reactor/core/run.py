@@ -48,7 +48,9 @@ class RunStatus(StrEnum):
 _S = StepStatus
 
 TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
-    _S.PENDING: frozenset({_S.RUNNING, _S.UNCHANGED, _S.BLOCKED, _S.HELD, _S.SKIPPED, _S.CANCELLED}),
+    _S.PENDING: frozenset(
+        {_S.RUNNING, _S.UNCHANGED, _S.BLOCKED, _S.HELD, _S.SKIPPED, _S.CANCELLED}
+    ),
     _S.RUNNING: frozenset(
         {_S.MATERIALIZED, _S.UNCHANGED, _S.FAILED, _S.RETRYING, _S.CANCELLED, _S.PENDING}
     ),
@@ -139,7 +141,9 @@ class Step:
     def to(self, status: StepStatus, **changes: Any) -> Step:
         """The same step in another status; a transition that the table forbids is a defect."""
         if status is not self.status and status not in TRANSITIONS[self.status]:
-            raise InvariantError(f"step {self.id} of {self.asset} cannot go {self.status} -> {status}")
+            raise InvariantError(
+                f"step {self.id} of {self.asset} cannot go {self.status} -> {status}"
+            )
         return replace(self, status=status, **changes)
 
 

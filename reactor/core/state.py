@@ -104,7 +104,9 @@ class Change:
 class State:
     """The live rows. `put` and `drop` journal; `forget` lets go of a row without deleting it."""
 
-    rows: dict[Table, dict[Key, Any]] = field(default_factory=lambda: {table: {} for table in Table})
+    rows: dict[Table, dict[Key, Any]] = field(
+        default_factory=lambda: {table: {} for table in Table}
+    )
     _before: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
     _after: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
 

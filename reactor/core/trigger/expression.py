@@ -228,7 +228,9 @@ class Join(Trigger):
         return self.of
 
     def __str__(self) -> str:
-        tail = f".within({spoken(self.window)!r}" + (f", pair={self.pair!r})" if self.pair != "latest" else ")")
+        tail = f".within({spoken(self.window)!r}" + (
+            f", pair={self.pair!r})" if self.pair != "latest" else ")"
+        )
         if self.n == len(self.of):
             return f"({' & '.join(_wrapped(part) for part in self.of)}){tail}"
         return f"at_least({self.n}, {', '.join(map(str, self.of))}){tail}"
@@ -270,9 +272,7 @@ class Debounce(Trigger):
         return (self.of,)
 
     def __str__(self) -> str:
-        return (
-            f"{_wrapped(self.of)}.debounce({spoken(self.quiet)!r}, max_wait={spoken(self.max_wait)!r})"
-        )
+        return f"{_wrapped(self.of)}.debounce({spoken(self.quiet)!r}, max_wait={spoken(self.max_wait)!r})"
 
 
 @dataclass(frozen=True, slots=True)

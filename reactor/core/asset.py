@@ -1,0 +1,120 @@
+"""What the reactor knows of an asset and of a rule: names, edges and policy, never their code.
+
+Refuses to know: the function or command behind an asset, so that a plan needs no code to run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from reactor.core.duration import Duration, duration
+from reactor.core.field import Path
+from reactor.core.trigger.expression import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An asset that another one reads; `optional` if it may be missing."""
+
+    name: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Retry:
+    """`times` more tries after the first, each `factor` times later than the one before.
+
+    The wait is `backoff * factor ** n`, at most `limit`, plus up to `jitter` of itself, derived
+    from the step's run key: the same step waits equally long in a replay.
+    """
+
+    times: int
+    backoff: timedelta
+    factor: float
+    limit: timedelta
+    jitter: float
+
+    def __init__(
+        self,
+        times: int,
+        backoff: Duration = "1s",
+        factor: float = 2.0,
+        limit: Duration = "10m",
+        jitter: float = 0.1,
+    ) -> None:
+        if times < 0 or factor < 1 or not 0 <= jitter <= 1:
+            raise ValueError("Retry takes times >= 0, factor >= 1 and jitter between 0 and 1")
+        for name, value in (
+            ("times", times),
+            ("backoff", duration(backoff)),
+            ("factor", factor),
+            ("limit", duration(limit)),
+            ("jitter", jitter),
+        ):
+            object.__setattr__(self, name, value)
+
+    def wait(self, attempt: int, run_key: str) -> timedelta:
+        """How long to wait after the failure of attempt number `attempt` (from 1)."""
+        seconds = self.backoff.total_seconds() * self.factor ** min(attempt - 1, 64)
+        seconds = min(seconds, self.limit.total_seconds())
+        digest = hashlib.sha256(f"{run_key}/{attempt}".encode()).digest()
+        share = int.from_bytes(digest[:4], "big") / 2**32
+        return timedelta(seconds=seconds * (1 + self.jitter * share))
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A named thing that code keeps up to date, as the planner and the scheduler see it.
+
+    `follow` says whether a change of an upstream launches it; `versioned` that each of its
+    materializations is a new immutable thing. `where` is the file and line it was declared at.
+    """
+
+    name: str
+    upstream: tuple[Upstream, ...] = ()
+    follow: bool = True
+    retry: Retry = Retry(0)
+    timeout: timedelta | None = None
+    pool: str | None = None
+    priority: int = 0
+    versioned: bool = False
+    max_events: int = 10_000
+    owner: str = ""
+    doc: str = ""
+    where: str = ""
+
+
+class Pending(StrEnum):
+    """What a rule does when it fires again while its run is pending or going."""
+
+    COALESCE = "coalesce"
+    QUEUE = "queue"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named trigger and the assets it launches.
+
+    `partition` maps an event to a partition key: a `field` path or a function of the event.
+    `observe` records what it would launch, and launches nothing.
+    """
+
+    name: str
+    trigger: Trigger
+    assets: tuple[str, ...]
+    partition: Path | Callable[[Any], Any] | None = None
+    pending: Pending = Pending.COALESCE
+    priority: int = 0
+    observe: bool = False
+    where: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the expression does: state made under another one is not continued."""
+        return hashlib.sha256(f"{self.trigger}|{self.partition}".encode()).hexdigest()[:16]

@@ -1,0 +1,213 @@
+"""The checked graph of a pipeline: assets, edges, rules and sensors.
+
+Knows: who is upstream of whom, and in which order. Refuses to know: what is pending, what ran.
+
+Laws: a graph that exists is free of cycles and dangling names; finding what is affected costs what
+is affected, not what exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from reactor.core.asset import Asset, Rule
+from reactor.core.errors import DefinitionError, Problem
+from reactor.core.trigger.expression import AssetEvents, Source, leaves, same_sensor
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A pipeline, checked. Build it with `Graph.of`."""
+
+    name: str
+    assets: Mapping[str, Asset]
+    rules: Mapping[str, Rule]
+    sensors: Mapping[str, Source]
+    downstream: Mapping[str, tuple[str, ...]]
+    place: Mapping[str, int]
+    """Each asset's place in the order of declaration."""
+    pools: Mapping[str, int] = field(default_factory=lambda: {})
+    fingerprint: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        assets: Sequence[Asset],
+        rules: Sequence[Rule],
+        sensors: Sequence[Source] = (),
+        pools: Mapping[str, int] | None = None,
+    ) -> Graph:
+        """Checks and builds a graph.
+
+        Raises: DefinitionError with every problem found: duplicate, unknown and misspelt names,
+        cycles, two different sensors of one name.
+        """
+        problems: list[Problem] = []
+        by_name = _unique(assets, "asset", problems)
+        rules_by_name = _unique(rules, "rule", problems)
+        _check_upstreams(by_name, problems)
+        _check_rules(rules_by_name, by_name, problems)
+        found = _sensors(sensors, rules_by_name, problems)
+        down = _downstream(by_name)
+        if not problems:
+            problems.extend(_cycles(by_name))
+        if problems:
+            raise DefinitionError(problems)
+        place = {asset: number for number, asset in enumerate(by_name)}
+        text = "\n".join([*map(str, by_name.values()), *map(str, rules_by_name.values())])
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return cls(name, by_name, rules_by_name, found, down, place, dict(pools or {}), fingerprint)
+
+    def affected(self, roots: Iterable[str]) -> tuple[str, ...]:
+        """The roots and all that follows from them, each once, upstreams first.
+
+        An asset that does not follow its upstreams (`follow=False`) is left out unless it is a
+        root. Cost: O(affected assets and their edges).
+        """
+        wanted = sorted(set(roots), key=self.place.__getitem__)
+        done: set[str] = set()
+        order: list[str] = []
+        for root in reversed(wanted):
+            stack: list[tuple[str, bool]] = [(root, False)]
+            while stack:
+                asset, left = stack.pop()
+                if left:
+                    order.append(asset)
+                elif asset not in done:
+                    done.add(asset)
+                    stack.append((asset, True))
+                    stack.extend(
+                        (child, False) for child in self._followers(asset) if child not in done
+                    )
+        order.reverse()
+        return tuple(order)
+
+    def _followers(self, asset: str) -> list[str]:
+        return [child for child in self.downstream[asset] if self.assets[child].follow]
+
+    def ancestors(self, asset: str) -> tuple[str, ...]:
+        """Everything the asset is made from, in the order of declaration."""
+        seen: set[str] = set()
+        stack = [asset]
+        while stack:
+            for upstream in self.assets[stack.pop()].upstream:
+                if upstream.name not in seen:
+                    seen.add(upstream.name)
+                    stack.append(upstream.name)
+        return tuple(sorted(seen, key=self.place.__getitem__))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint that names the nearest known name, or an empty text."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+Named = TypeVar("Named", Asset, Rule)
+
+
+def _unique(items: Sequence[Named], what: str, problems: list[Problem]) -> dict[str, Named]:
+    found: dict[str, Named] = {}
+    for item in items:
+        first = found.setdefault(item.name, item)
+        if first is not item:
+            also = f"the other is at {first.where}" if first.where else "names are unique"
+            problems.append(Problem(f"two {what}s are called {item.name}", item.where, also))
+    return found
+
+
+def _check_upstreams(assets: Mapping[str, Asset], problems: list[Problem]) -> None:
+    for asset in assets.values():
+        for upstream in asset.upstream:
+            if upstream.name not in assets:
+                problems.append(
+                    Problem(
+                        f"{asset.name} asks for {upstream.name}, which is no asset",
+                        asset.where,
+                        nearest(upstream.name, assets),
+                    )
+                )
+
+
+def _check_rules(
+    rules: Mapping[str, Rule], assets: Mapping[str, Asset], problems: list[Problem]
+) -> None:
+    for rule in rules.values():
+        for name in rule.assets:
+            if name not in assets:
+                hint = nearest(name, assets)
+                problems.append(
+                    Problem(
+                        f"rule {rule.name} launches {name}, which is no asset", rule.where, hint
+                    )
+                )
+        for leaf in leaves(rule.trigger):
+            if isinstance(leaf, AssetEvents) and leaf.asset not in assets:
+                hint = nearest(leaf.asset, assets)
+                problems.append(
+                    Problem(
+                        f"rule {rule.name} listens to {leaf.asset}, which is no asset",
+                        rule.where,
+                        hint,
+                    )
+                )
+
+
+def _sensors(
+    extra: Sequence[Source], rules: Mapping[str, Rule], problems: list[Problem]
+) -> dict[str, Source]:
+    found: dict[str, Source] = {}
+    used = [(leaf, rule.where) for rule in rules.values() for leaf in leaves(rule.trigger)]
+    for leaf, where in [*((sensor, "") for sensor in extra), *used]:
+        if isinstance(leaf, AssetEvents):
+            continue
+        first = found.setdefault(leaf.name, leaf)
+        if not same_sensor(first, leaf):
+            problems.append(
+                Problem(
+                    f"two different sensors are called {leaf.name}: {first.kind} {first.address}"
+                    f" and {leaf.kind} {leaf.address}",
+                    where,
+                    "give one of them a name with name=, or make their settings equal",
+                )
+            )
+    return found
+
+
+def _downstream(assets: Mapping[str, Asset]) -> dict[str, tuple[str, ...]]:
+    down: dict[str, list[str]] = {name: [] for name in assets}
+    for asset in assets.values():
+        for upstream in asset.upstream:
+            if upstream.name in down:
+                down[upstream.name].append(asset.name)
+    return {name: tuple(children) for name, children in down.items()}
+
+
+def _cycles(assets: Mapping[str, Asset]) -> list[Problem]:
+    """One problem for each cycle that a depth-first walk closes, with the cycle printed."""
+    problems: list[Problem] = []
+    done: set[str] = set()
+    for start in assets:
+        path: dict[str, None] = {}
+        stack: list[tuple[str, bool]] = [(start, False)]
+        while stack:
+            name, left = stack.pop()
+            if left:
+                path.pop(name)
+                done.add(name)
+            elif name in path:
+                cycle = list(path)[list(path).index(name) :]
+                shown = " -> ".join([*reversed(cycle), cycle[-1]])
+                problems.append(
+                    Problem(f"these assets go round in a circle: {shown}", assets[name].where)
+                )
+            elif name not in done:
+                path[name] = None
+                stack.append((name, True))
+                stack.extend((upstream.name, False) for upstream in assets[name].upstream)
+    return problems

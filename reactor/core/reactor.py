@@ -1,0 +1,193 @@
+"""`Reactor.receive(inputs, now) -> Decision`: where an event becomes a run.
+
+The whole of the brain in one synchronous, deterministic call. Live, the host feeds it from sensors
+and performs its effects; in a test the simulation does, on a virtual clock. It knows no clock,
+never awaits, logs, or touches a file; its state is plain rows that are saved and loaded.
+
+    events ──▶ Engine ──▶ firings ──▶ plan ──▶ Scheduler ──▶ Start, Stop, Notify
+                 ▲                                 │
+                 └───── materialized, failed ◀─────┘ outcomes
+
+Laws: equal states, inputs and instants give equal decisions; a decision that could not be recorded
+is taken back by the very rows it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import assert_never
+
+from reactor.core.asset import Pending, Rule
+from reactor.core.decision import (
+    Arrived,
+    CancelRun,
+    Decision,
+    Facts,
+    Finished,
+    Fired,
+    Input,
+    Materialize,
+    Restarted,
+    ResumeRun,
+    SetPaused,
+)
+from reactor.core.demand import Launch
+from reactor.core.engine import Engine, Group
+from reactor.core.graph import Graph
+from reactor.core.plan import plan
+from reactor.core.ranges import Ranges, ranges, union
+from reactor.core.scheduler import Scheduler
+from reactor.core.state import Pause, State, Table
+
+BY_HAND = "by hand"
+"""The rule name of runs that an operator launched."""
+
+
+class Reactor:
+    """The pure state machine. `slots` is how many attempts may run at once."""
+
+    def __init__(self, graph: Graph, state: State | None = None, slots: int = 64) -> None:
+        self.graph = graph
+        self.state = state if state is not None else State()
+        self._engine = Engine(graph, self.state)
+        self._scheduler = Scheduler(graph, self.state, slots)
+
+    def receive(self, inputs: Sequence[Input], now: datetime) -> Decision:
+        """Decides upon all that waits.
+
+        Args: inputs, in the order they came; `now`, aware UTC, never earlier than before.
+        Returns: what to record and what to do once that is recorded. Also what is due by `now`.
+        Cost: O(matching rules and affected assets), whatever else exists.
+        """
+        engine, scheduler = self._engine, self._scheduler
+        engine.begin()
+        scheduler.begin()
+        fired: list[Fired] = []
+        scheduler.tick(now)
+        engine.tick(now)
+        for each in inputs:
+            self._take(each, now)
+        while True:
+            self._launch(fired, now)
+            scheduler.settle(now)
+            if not scheduler.events:
+                break
+            happened, scheduler.events = scheduler.events, []
+            for event in happened:
+                if engine.listens(event.source):
+                    engine.arrive(event.source, [event], now)
+        engine.mark()
+        return Decision(
+            Facts(
+                engine.accepted,
+                fired,
+                self.state.end_turn(),
+                engine.raised,
+                engine.filtered,
+                engine.fates,
+            ),
+            tuple(scheduler.effects),
+            self.wake_at(),
+        )
+
+    def undo(self, decision: Decision) -> None:
+        """Takes back a decision that could not be recorded, as if its inputs had not come."""
+        self.state.undo(decision.facts.changes)
+        self._engine.reload()
+        self._scheduler.reload()
+
+    def wake_at(self) -> datetime | None:
+        """When to ask again even if nothing arrives."""
+        times = [at for at in (self._engine.deadline(), self._scheduler.deadline()) if at]
+        return min(times, default=None)
+
+    @property
+    def running(self) -> int:
+        """How many attempts are running."""
+        return self._scheduler.running
+
+    @property
+    def waiting(self) -> int:
+        """How many steps wait to run."""
+        return self._scheduler.waiting
+
+    def _take(self, each: Input, now: datetime) -> None:
+        match each:
+            case Arrived(sensor, events):
+                self._engine.arrive(sensor, events, now)
+            case Finished():
+                self._scheduler.finish(each, now)
+            case Restarted():
+                self._engine.adopt()
+                self._scheduler.restarted(now)
+            case CancelRun(run, reason):
+                self._scheduler.cancel(run, reason, now)
+            case ResumeRun():
+                self._scheduler.resume(each, now)
+            case Materialize():
+                self._by_hand(each, now)
+            case SetPaused(kind, name, paused):
+                if paused:
+                    self.state.put(Table.PAUSE, (kind, name), Pause(kind, name, now))
+                else:
+                    self.state.drop(Table.PAUSE, kind, name)
+            case _:
+                assert_never(each)
+
+    def _by_hand(self, command: Materialize, now: datetime) -> None:
+        because = f"because it was {command.reason}"
+        made = plan(
+            self.graph, BY_HAND, command.assets, because, command.partition, command.downstream
+        )
+        launch = Launch(made, because=command.reason, pending=Pending.QUEUE)
+        self._scheduler.launch(launch, now)
+
+    def _launch(self, fired: list[Fired], now: datetime) -> None:
+        """Where firings become runs."""
+        groups, self._engine.groups = self._engine.groups, {}
+        for group in groups.values():
+            rule = self.graph.rules[group.rule]
+            for matches in self._portions(rule, group):
+                run = None if rule.observe else self._run(rule, group, matches, now)
+                fired.append(
+                    Fired(
+                        self.state.next("firing"),
+                        rule.name,
+                        group.key,
+                        group.partition,
+                        now,
+                        run,
+                        tuple(matches),
+                        group.timer,
+                        rule.observe,
+                    )
+                )
+
+    def _portions(self, rule: Rule, group: Group) -> list[list[tuple[int, ...]]]:
+        """The matches, in portions of which each makes one launch."""
+        if rule.pending is Pending.QUEUE:
+            return [[match] for match in group.matches]
+        limit = min((self.graph.assets[name].max_events for name in rule.assets), default=1)
+        portions: list[list[tuple[int, ...]]] = [[]]
+        held = 0
+        for match in group.matches:
+            if held and held + len(match) > limit:
+                portions.append([])
+                held = 0
+            portions[-1].append(match)
+            held += len(match)
+        return portions
+
+    def _run(
+        self, rule: Rule, group: Group, matches: Sequence[tuple[int, ...]], now: datetime
+    ) -> int:
+        events: Ranges = ranges(seq for match in matches for seq in match)
+        if rule.pending is Pending.REPLACE:
+            for run in self._scheduler.going(rule.name):
+                events = union(events, self._scheduler.supersede(run, now))
+        more = f" and {len(matches) - 1} more" if len(matches) > 1 else ""
+        because = f"because {group.label}{more}"
+        made = plan(self.graph, rule.name, rule.assets, because, group.partition)
+        launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
+        return self._scheduler.launch(launch, now)
