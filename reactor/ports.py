@@ -156,6 +156,17 @@ class Turn:
     inbox: Sequence[int] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that an attempt of a step wrote; `stream` is stdout, stderr, log, check, progress."""
+
+    step: int
+    attempt: int
+    at: datetime
+    stream: str
+    text: str
+
+
 class Store(Protocol):
     """Durable state: one writer, one transaction a turn, many readers."""
 
@@ -183,6 +194,10 @@ class Store(Protocol):
 
     async def events(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, Event]]:
         """Accepted events by sequence number, in order; `data` is None and `raw` is set."""
+        ...
+
+    async def append_logs(self, lines: Sequence[LogLine]) -> None:
+        """Keeps lines of output, up to a limit a step; beside turns, and not part of them."""
         ...
 
 

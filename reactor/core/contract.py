@@ -1,7 +1,7 @@
 """The shape of a table, and what changed between two looks at it.
 
-Knows: columns, keys, the difference of two schemas, and which differences break a reader. Refuses to
-know: where a schema was read, how types are spelled there, or who reads the table.
+Knows: columns, keys, the difference of two schemas, and which differences break a reader. Refuses
+to know: where a schema was read, how types are spelled there, or who reads the table.
 
 Laws: `diff(a, a)` is empty; the changes of `diff(a, b)`, carried out on `a`, give `b`; columns are
 told apart by name, and a rename is recognised only where the source numbers its columns.
@@ -10,8 +10,8 @@ A change is breaking when something that worked on the table as it was may now f
 something else:
 
 - table_dropped, column_removed, column_renamed: always;
-- column_retyped: unless every old value keeps its meaning (`widens`: a wider integer or float of the
-  same kind, a longer varchar, a numeric with room on both sides of the point);
+- column_retyped: unless every old value keeps its meaning (`widens`: a wider integer or float of
+  the same kind, a longer varchar, a numeric with room on both sides of the point);
 - nullability_changed: when nulls may now come; not when they no longer can;
 - key_changed: when the columns of the old key need not be unique any more;
 - table_created, column_added, columns_reordered: never; columns are read by name.
@@ -55,8 +55,8 @@ class Column:
 class TableSchema:
     """The columns of a table in order, and the columns of its primary key.
 
-    `identity` tells a table from another one made later under its name, where the source can; column
-    numbers are compared only within one identity.
+    `identity` tells a table from another one made later under its name, where the source can;
+    column numbers are compared only within one identity.
     """
 
     columns: tuple[Column, ...] = ()
@@ -157,9 +157,9 @@ def diff(before: TableSchema | None, after: TableSchema | None) -> SchemaChange:
 def widens(before: str, after: str) -> bool:
     """Whether each value of type `before` is one of type `after` with the same meaning.
 
-    A short list on purpose; what is not on it counts as breaking: integers to wider integers, floats
-    to wider floats, varchar(n) to varchar(m >= n) or text, numeric(p, s) to one with at least as
-    many digits before and after the point. An integer to a float is not: exactness is lost.
+    A short list on purpose, and what is not on it counts as breaking: integers to wider integers,
+    floats to wider floats, varchar(n) to varchar(m >= n) or text, numeric(p, s) to one with at
+    least as many digits before and after the point. An integer to a float is not: it is rounded.
     """
     for chain in _CHAINS:
         if before in chain and after in chain:

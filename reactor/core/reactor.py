@@ -97,6 +97,10 @@ class Reactor:
         self._engine.reload()
         self._scheduler.reload()
 
+    def drain(self) -> None:
+        """Starts nothing more; what runs may end and be recorded."""
+        self._scheduler.drain()
+
     def wake_at(self) -> datetime | None:
         """When to ask again even if nothing arrives."""
         times = [at for at in (self._engine.deadline(), self._scheduler.deadline()) if at]

@@ -72,6 +72,10 @@ class Scheduler:
                     for place in self._absent(step):
                         self._missing.setdefault(place, set()).add(step.id)
 
+    def drain(self) -> None:
+        """Starts nothing more."""
+        self._slots = 0
+
     def launch(self, launch: Launch, now: datetime) -> int:
         """Plans a run into the line, or joins one; answers its id."""
         return self._demands.launch(launch, now)

@@ -1,0 +1,251 @@
+"""Carrying out one attempt: from `Start` to `Finished`.
+
+Hands the asset what it asked for by name, runs it and its checks, and turns what it returned into
+JSON data. A user's exception becomes the attempt's error; it never reaches the loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from reactor.core.decision import Ending, Finished, Start
+from reactor.core.errors import ReactorError, StepError
+from reactor.core.event import Event
+from reactor.core.ranges import Ranges
+from reactor.host.context import Context, Events
+from reactor.pipeline import Check, Output, Work
+from reactor.ports import Executor, Job, Log
+
+EVENTS_LIMIT = 64 * 1024
+"""Bytes of events that a command gets in its environment at most."""
+
+Load = Callable[[Ranges], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What attempts are carried out with.
+
+    `events` answers the events of some ranges; `emit` takes one line of output of a step's attempt.
+    """
+
+    works: Mapping[str, Work]
+    executors: Mapping[str, Executor]
+    events: Callable[[Ranges], Any]
+    emit: Callable[[int, int, str, str], None]
+    log: Callable[..., Log]
+    connections: Mapping[str, str]
+    begun: Callable[[Start], None]
+
+    async def carry_out(self, start: Start) -> Finished:
+        """Runs the attempt to its end. Cancelling it stops the work for real."""
+        work = self.works[start.asset]
+        try:
+            executor = self._executor(work)
+            events = await self._events(start, work)
+            arguments = self._arguments(start, work, events)
+            job = self._job(start, work, arguments, events)
+            self.begun(start)
+            value = await executor.run(job)
+            output = value if isinstance(value, Output) else Output(value)
+            handle = _plain(output.value, start)
+            await self._check(work, executor, job, output.value)
+            version = await _version(work, output, handle)
+        except Exception as error:  # the boundary to a user's code: recorded as the step's error
+            return self._failed(start, error)
+        changed = tuple(output.changed) if output.changed is not None else None
+        return Finished(
+            start.step, start.number, Ending.SUCCEEDED, handle, version, changed, output.metadata
+        )
+
+    def _executor(self, work: Work) -> Executor:
+        found = self.executors.get(work.executor)
+        if found is None:
+            known = ", ".join(self.executors)
+            raise StepError(f"there is no executor {work.executor}", hint=f"there are {known}")
+        return found
+
+    async def _events(self, start: Start, work: Work) -> Events:
+        wanted = work.executor == "command" or {"event", "events", "context"} & set(work.parameters)
+        return Events(await self.events(start.events)) if wanted else Events(())
+
+    def _arguments(self, start: Start, work: Work, events: Events) -> dict[str, Any]:
+        offered: dict[str, Any] = {"events": events, "partition": start.partition}
+        if "event" in work.parameters:
+            offered["event"] = events[-1] if events else None
+        if "context" in work.parameters:
+            offered["context"] = self._context(start, events)
+        return {
+            name: offered[name] if name in offered else start.upstream[name]
+            for name in work.parameters
+            if name in offered or name in start.upstream
+        }
+
+    def _context(self, start: Start, events: Events) -> Context:
+        return Context(
+            start.runs[-1],
+            start.runs,
+            start.step,
+            start.asset,
+            start.partition,
+            start.attempt,
+            start.run_key,
+            events,
+            start.previous,
+            self.log(asset=start.asset, step=start.step, attempt=start.attempt),
+            partial(self.emit, start.step, start.number, "progress"),
+            self.connections,
+        )
+
+    def _job(self, start: Start, work: Work, arguments: Mapping[str, Any], events: Events) -> Job:
+        argv: tuple[str, ...] = ()
+        env: dict[str, str] = {}
+        if work.command:
+            argv = tuple(_filled(word, start, arguments) for word in work.command)
+            env = {**work.env, **_environment(start, events)}
+        return Job(
+            start.asset,
+            start.step,
+            start.number,
+            None if work.command else work.function,
+            arguments,
+            argv,
+            env,
+            work.cwd,
+            work.locate,
+            partial(self.emit, start.step, start.number),
+        )
+
+    async def _check(self, work: Work, executor: Executor, job: Job, handle: Any) -> None:
+        for check in work.checks:
+            error = await self._one_check(check, job, handle)
+            if error is None:
+                continue
+            text = f"check {check.name} failed" + (f": {error}" if error else "")
+            if check.blocking:
+                raise StepError(text, where=check.where)
+            job.emit("check", text)
+            self.log(asset=work.asset).warning("check failed", check=check.name, error=error)
+
+    async def _one_check(self, check: Check, job: Job, handle: Any) -> str | None:
+        """Why the check fails, or None if it passes."""
+        wanted = inspect.signature(check.function).parameters
+        offered = {**job.arguments, check.asset: handle}
+        arguments = {name: offered[name] for name in wanted if name in offered}
+        try:
+            if inspect.iscoroutinefunction(check.function):
+                result = await check.function(**arguments)
+            else:
+                result = await anyio.to_thread.run_sync(partial(check.function, **arguments))
+        except Exception as error:  # a check fails by raising
+            return str(error) or type(error).__name__
+        return "" if result is False else None
+
+    def _failed(self, start: Start, error: Exception) -> Finished:
+        number = start.number
+        for line in "".join(traceback.format_exception(error)).rstrip().splitlines():
+            self.emit(start.step, number, "stderr", line)
+        known = isinstance(error, ReactorError)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        return Finished(start.step, number, Ending.FAILED, error=text[:4_000])
+
+
+def _plain(value: Any, start: Start) -> Any:
+    """The handle as JSON data.
+
+    Raises: StepError if it is not small, JSON-able data but, say, a data frame.
+    """
+    try:
+        return to_jsonable_python(value)
+    except PydanticSerializationError as error:
+        raise StepError(
+            f"{start.asset} returned {type(value).__name__}, which is not JSON data",
+            hint="return a handle: a path, a table name, an id, a count",
+        ) from error
+
+
+async def _version(work: Work, output: Output, handle: Any) -> str | None:
+    if output.version is not None or work.version is None:
+        return output.version
+    if work.version == "value":
+        text = json.dumps(handle, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    if work.version == "file":
+        return await anyio.to_thread.run_sync(_digest, str(output.value))
+    return str(await anyio.to_thread.run_sync(work.version, output.value))  # type: ignore[arg-type]
+
+
+def _digest(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
+def _filled(word: str, start: Start, arguments: Mapping[str, Any]) -> str:
+    if "{" not in word:
+        return word
+    offered = {
+        **start.upstream,
+        **arguments,
+        "asset": start.asset,
+        "partition": start.partition or "",
+        "run_key": start.run_key,
+        "attempt": start.attempt,
+    }
+    try:
+        return word.format_map(offered)
+    except (KeyError, IndexError, AttributeError, ValueError) as error:
+        known = ", ".join(offered)
+        raise StepError(
+            f"the command's word {word!r} cannot be filled in: {error}", hint=f"it may name {known}"
+        ) from error
+
+
+def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
+    """What a command is told: see docs/guide.md for the list."""
+    env = {
+        "REACTOR_ASSET": start.asset,
+        "REACTOR_RUN": str(start.runs[-1]),
+        "REACTOR_STEP": str(start.step),
+        "REACTOR_ATTEMPT": str(start.attempt),
+        "REACTOR_RUN_KEY": start.run_key,
+        "REACTOR_PARTITION": start.partition or "",
+        "REACTOR_UPSTREAM": json.dumps(start.upstream),
+        "REACTOR_EVENT_COUNT": str(len(events)),
+    }
+    text = json.dumps([_told(event) for event in events])
+    if len(text) <= EVENTS_LIMIT:
+        env["REACTOR_EVENTS"] = text
+    return env
+
+
+def _told(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": event.time.isoformat(),
+        "key": event.key,
+        "data": to_jsonable_python(event.data, fallback=repr, bytes_mode="base64"),
+    }
+
+
+def cancelled(start: Start) -> Finished:
+    """The attempt was stopped, and its work with it."""
+    return Finished(start.step, start.number, Ending.CANCELLED)
+
+
+def unreadable(event: Event, error: Exception) -> Event:
+    """An event whose stored payload its sensor can no longer read: handed over as raw bytes."""
+    return replace(event, data=event.raw, headers={**event.headers, "reactor-unreadable": str(error)})

@@ -1,0 +1,70 @@
+"""What a running asset may ask for beside its inputs: `events` and `context`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+from reactor.core.event import Event
+from reactor.ports import Log
+
+
+class Events(Sequence[Event]):
+    """The events that caused a step, oldest first: read-only, and as often as you like."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = tuple(events)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | Sequence[Event]:
+        return self._events[index]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} events>"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where and why this attempt runs.
+
+    `run_key` is the same for every attempt of a step: use it to make an external write idempotent.
+    `causes` are the events, `previous` the handle of the last materialization, `log` a logger that
+    knows the run and the step.
+    """
+
+    run: int
+    runs: tuple[int, ...]
+    step: int
+    asset: str
+    partition: str | None
+    attempt: int
+    run_key: str
+    causes: Events
+    previous: Any
+    log: Log = field(repr=False)
+    report: Callable[[str], None] = field(repr=False)
+    connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
+
+    def progress(self, done: float, of: float | None = None, text: str = "") -> None:
+        """Says how far the work is; it shows in the run's log."""
+        share = f"{done:g} of {of:g}" if of is not None else f"{done:g}"
+        self.report(f"progress {share} {text}".rstrip())
+
+    def connection(self, name: str) -> str:
+        """The URL of a connection that the settings name.
+
+        Raises: KeyError naming the connections there are.
+        """
+        if name not in self.connections:
+            known = ", ".join(sorted(self.connections)) or "none"
+            raise KeyError(f"no connection {name} in the settings; there are: {known}")
+        return self.connections[name]

@@ -1,0 +1,445 @@
+"""The loop: take all that waits, decide once, record it in one transaction, then carry it out.
+
+Laws: never a decision upon an uncommitted one; no effect of a decision that was not recorded; when
+recording fails, the decision is taken back by its own rows and its inputs wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from reactor.core.decision import (
+    Arrived,
+    Decision,
+    Finished,
+    Input,
+    Notify,
+    Restarted,
+    Start,
+    Stop,
+)
+from reactor.core.errors import StoreConflict, StoreUnavailable
+from reactor.core.event import Event
+from reactor.core.ranges import Ranges, count, numbers
+from reactor.core.reactor import Reactor
+from reactor.core.state import Table
+from reactor.host.attempt import Workshop, cancelled, unreadable
+from reactor.host.intake import Intake, Post
+from reactor.host.journal import Journal
+from reactor.host.news import News, Newsroom, news_of
+from reactor.metrics import Metrics
+from reactor.pipeline import Definition
+from reactor.ports import Batch, Channel, Clock, DeadLetter, Executor, Log, Move, Store, Turn
+
+TURN_EVENTS = 1_000
+"""Events that one turn takes at most."""
+RECENT = 20_000
+"""Events kept at hand, so that a step need not read what was just written."""
+
+
+class MachineClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep_until(self, at: datetime) -> None:
+        while (left := (at - self.now()).total_seconds()) > 0:
+            await anyio.sleep(left)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a host behaves. `grace` is how long a stop waits for running steps."""
+
+    slots: int = 64
+    grace: timedelta = timedelta(seconds=30)
+    connections: Mapping[str, str] = field(default_factory=lambda: {})
+
+
+@dataclass(slots=True)
+class _Request:
+    """Something from outside that wants to know when it is recorded."""
+
+    batch: Batch | None = None
+    command: Input | None = None
+    done: anyio.Event = field(default_factory=anyio.Event)
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What one turn works on."""
+
+    batches: list[tuple[Post | None, Batch]]
+    requests: list[_Request]
+    outcomes: list[Finished]
+
+
+class Host:
+    """A running pipeline: owns the reactor, the sensors and the attempts."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        store: Store,
+        executors: Mapping[str, Executor],
+        *,
+        metrics: Metrics | None = None,
+        clock: Clock | None = None,
+        log: Log | None = None,
+        channels: Sequence[Channel] = (),
+        options: Options | None = None,
+    ) -> None:
+        self.definition, self.store = definition, store
+        self.graph = definition.graph
+        self.clock: Clock = clock or MachineClock()
+        self.options = options or Options()
+        self.metrics = metrics or Metrics(
+            sensors=self.graph.sensors, rules=self.graph.rules, assets=self.graph.assets
+        )
+        self.log: Log = log or structlog.get_logger()
+        self.newsroom = Newsroom()
+        self.started = anyio.Event()
+        self.store_trouble = ""
+        self._channels = channels
+        self._executors = executors
+        self._bell = anyio.Event()
+        self._outcomes: list[Finished] = []
+        self._requests: deque[_Request] = deque()
+        self._held: list[tuple[Post | None, Batch]] = []
+        self._attempts: dict[tuple[int, int], anyio.CancelScope] = {}
+        self._recent: dict[int, Event] = {}
+        self._last_now = datetime.min.replace(tzinfo=UTC)
+        self._stopping = False
+        self._reactor: Reactor | None = None
+        sensors: dict[str, Any] = dict(self.graph.sensors)
+        self.intake = Intake(sensors, store, self.clock, self.log, self.metrics, self.ring)
+        self.journal = Journal(store, self.log)
+        self._workshop = Workshop(
+            definition.works,
+            executors,
+            self._events,
+            self.journal.write,
+            self._step_log,
+            self.options.connections,
+            self._begun,
+        )
+
+    @property
+    def reactor(self) -> Reactor:
+        """The brain, once the state is loaded."""
+        if self._reactor is None:
+            raise StoreUnavailable("the state is not loaded yet")
+        return self._reactor
+
+    def ring(self) -> None:
+        """Wakes the loop."""
+        self._bell.set()
+
+    def stop(self) -> None:
+        """Begins a graceful stop: no new events or steps; `run` returns when all is recorded."""
+        self._stopping = True
+        self.ring()
+
+    async def run(self) -> None:
+        """Serves until `stop`. Cancelling it instead leaves what runs to the next start."""
+        self._reactor = Reactor(self.graph, await self.store.load(), self.options.slots)
+        for row in self.reactor.state.rows[Table.MATERIALIZATION].values():
+            self.metrics.materialized(row.asset, row.at)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.journal.run)
+            await self._turn(tasks, _Taken([], [_Request(command=Restarted())], []))
+            async with anyio.create_task_group() as sensors:
+                self.intake.start(sensors)
+                self.metrics.leading(True)
+                self.log.info("serving", pipeline=self.graph.name, assets=len(self.graph.assets))
+                self.started.set()
+                while not self._stopping:
+                    await self._next(tasks)
+                sensors.cancel_scope.cancel()
+            await self._wind_down(tasks)
+            tasks.cancel_scope.cancel()
+        await self.journal.flush()
+        self.newsroom.close()
+        self.log.info("stopped", pipeline=self.graph.name)
+
+    async def _wind_down(self, tasks: TaskGroup) -> None:
+        """Lets running steps finish within the grace period; the rest is recorded as pending."""
+        self.reactor.drain()
+        self.log.info("stopping", running=self.reactor.running)
+        with anyio.move_on_after(self.options.grace.total_seconds()):
+            while self._attempts or self._outcomes:
+                await self._next(tasks)
+        for scope in self._attempts.values():
+            scope.cancel()
+        while self._attempts or self._outcomes:
+            await self._next(tasks)
+        for request in self._requests:
+            request.error = StoreUnavailable("the service is stopping")
+            request.done.set()
+
+    async def submit(self, batch: Batch) -> None:
+        """Records a batch from outside; returns when it is durable. Raises: StoreUnavailable."""
+        await self._ask(_Request(batch=batch))
+
+    async def command(self, command: Input) -> None:
+        """Records an operator's command; returns when it is durable. Raises: StoreUnavailable."""
+        await self._ask(_Request(command=command))
+
+    async def _ask(self, request: _Request) -> None:
+        if self._stopping:
+            raise StoreUnavailable("the service is stopping")
+        self._requests.append(request)
+        self.ring()
+        await request.done.wait()
+        if request.error is not None:
+            raise request.error
+
+    def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
+        """What happens from now on."""
+        return self.newsroom.listen()
+
+    async def _next(self, tasks: TaskGroup) -> None:
+        """Waits until there is something to decide, then takes one turn."""
+        taken = self._take()
+        wake = self.reactor.wake_at()
+        if not (taken.batches or taken.requests or taken.outcomes):
+            left = (wake - self.clock.now()).total_seconds() if wake else None
+            if left is None or left > 0:
+                with anyio.move_on_after(left):
+                    await self._bell.wait()
+                self._bell = anyio.Event()
+                return
+        await self._turn(tasks, taken)
+
+    def _take(self) -> _Taken:
+        outcomes, self._outcomes = self._outcomes, []
+        requests = [self._requests.popleft() for _ in range(min(len(self._requests), TURN_EVENTS))]
+        batches, self._held = self._held, []
+        if not batches and not self._stopping:
+            batches = list(self.intake.take(TURN_EVENTS))
+        batches.extend((None, request.batch) for request in requests if request.batch is not None)
+        return _Taken(batches, requests, outcomes)
+
+    async def _turn(self, tasks: TaskGroup, taken: _Taken) -> None:
+        batches = await self._unseen(taken.batches)
+        inputs: list[Input] = [*taken.outcomes]
+        inputs.extend(each.command for each in taken.requests if each.command is not None)
+        inputs.extend(
+            Arrived(batch.sensor, batch.events) for _, batch in batches if batch.events
+        )
+        now = self._last_now = max(self._last_now, self.clock.now())
+        decision = self.reactor.receive(inputs, now)
+        try:
+            await self._record(decision, batches, now)
+        except StoreConflict as error:
+            self._conflict(taken, decision, error)
+            return
+        except StoreUnavailable as error:
+            self.reactor.undo(decision)
+            await self._hold(taken, error)
+            return
+        self.store_trouble = ""
+        self._perform(tasks, decision)
+        for request in taken.requests:
+            request.done.set()
+        ours = [(post, batch) for post, batch in taken.batches if post is not None]
+        for post, _ in ours:
+            self.intake.done(post)
+        self._account(decision, batches, now)
+        if ours:
+            await self.intake.recorded(ours)
+
+    async def _unseen(
+        self, batches: Sequence[tuple[Post | None, Batch]]
+    ) -> list[tuple[Post | None, Batch]]:
+        """The batches without events that were accepted before."""
+        repeated = [batch for _, batch in batches if batch.repeats]
+        if not repeated:
+            return list(batches)
+        ids = [(batch.sensor, event.id) for batch in repeated for event in batch.events]
+        ids += [(batch.sensor, dead.id) for batch in repeated for dead in batch.dead]
+        seen = await self.store.known(ids)
+        fresh: list[tuple[Post | None, Batch]] = []
+        for post, batch in batches:
+            if not batch.repeats:
+                fresh.append((post, batch))
+                continue
+            events: list[Event] = []
+            for event in batch.events:
+                if (batch.sensor, event.id) in seen:
+                    self.metrics.duplicate(batch.sensor)
+                else:
+                    seen.add((batch.sensor, event.id))
+                    events.append(event)
+            dead = [each for each in batch.dead if (batch.sensor, each.id) not in seen]
+            fresh.append((post, replace(batch, events=events, dead=dead)))
+        return fresh
+
+    async def _record(
+        self, decision: Decision, batches: Sequence[tuple[Post | None, Batch]], now: datetime
+    ) -> None:
+        moves: list[tuple[str, Move]] = []
+        dead: list[DeadLetter] = []
+        for post, batch in batches:
+            if post is not None:
+                moves.extend((post.key, move) for move in batch.moves)
+            dead.extend(batch.dead)
+        facts = decision.facts
+        if not (moves or dead or facts.accepted or facts.changes or facts.fired or facts.filtered):
+            return
+        began = anyio.current_time()
+        await self.store.commit(Turn(now, facts, moves, dead))
+        self.metrics.committed(anyio.current_time() - began)
+
+    def _conflict(self, taken: _Taken, decision: Decision, error: StoreConflict) -> None:
+        """A sensor's position is not what the store holds: those sensors start again."""
+        self.reactor.undo(decision)
+        self.log.warning("position conflict", error=str(error))
+        self._outcomes = taken.outcomes + self._outcomes
+        for post, _ in taken.batches:
+            if post is not None:
+                self.intake.refuse(post)
+        for request in taken.requests:
+            if request.batch is not None:
+                request.error = error
+                request.done.set()
+            else:
+                self._requests.appendleft(request)
+        self.ring()
+
+    async def _hold(self, taken: _Taken, error: StoreUnavailable) -> None:
+        """The store cannot be written: requests are told, all else waits and is tried again."""
+        if not self.store_trouble:
+            self.log.error("store unavailable", error=str(error))
+        self.store_trouble = str(error)
+        self._outcomes = taken.outcomes + self._outcomes
+        self._held = [(post, batch) for post, batch in taken.batches if post is not None]
+        for request in taken.requests:
+            if isinstance(request.command, Restarted):
+                raise error
+            request.error = error
+            request.done.set()
+        await anyio.sleep(0.5)
+        self.ring()
+
+    def _perform(self, tasks: TaskGroup, decision: Decision) -> None:
+        for seq, event in decision.facts.accepted:
+            self._recent[seq] = event
+        for effect in decision.effects:
+            match effect:
+                case Start():
+                    tasks.start_soon(self._attempt, effect, name=f"step {effect.step}")
+                case Stop(step, number):
+                    scope = self._attempts.get((step, number))
+                    if scope is not None:
+                        scope.cancel()
+                case Notify():
+                    self._notify(tasks, effect)
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+
+    def _notify(self, tasks: TaskGroup, notice: Notify) -> None:
+        alert = notice.alert
+        say: Callable[..., Any] = self.log.info if alert.resolved else self.log.error
+        say("alerted", asset=alert.asset, owner=alert.owner, text=alert.text)
+        for channel in self._channels:
+            tasks.start_soon(self._send, channel, notice)
+
+    async def _send(self, channel: Channel, notice: Notify) -> None:
+        for pause in (1, 5, 30, 120):
+            try:
+                await channel.send(notice)
+                return
+            except Exception as error:  # a channel's trouble must not become the pipeline's
+                self.log.warning("alert not delivered", error=repr(error), again_in=pause)
+                await anyio.sleep(pause)
+
+    async def _attempt(self, start: Start) -> None:
+        place = (start.step, start.number)
+        outcome = cancelled(start)
+        with anyio.CancelScope() as scope:
+            self._attempts[place] = scope
+            outcome = await self._workshop.carry_out(start)
+        del self._attempts[place]
+        self._outcomes.append(outcome)
+        self.ring()
+
+    def _begun(self, start: Start) -> None:
+        """An attempt is about to run: how long ago was its newest event received?"""
+        event = self._recent.get(start.events[-1][1]) if start.events else None
+        if event is not None and start.number == 1:
+            self.metrics.launched((self.clock.now() - event.received).total_seconds())
+
+    async def _events(self, wanted: Ranges) -> list[Event]:
+        """The events of some ranges: from hand if all are there, else from the store."""
+        if count(wanted) <= len(self._recent):
+            at_hand = [self._recent.get(seq) for seq in numbers(wanted)]
+            if None not in at_hand:
+                return [event for event in at_hand if event is not None]
+        stored = await self.store.events(wanted)
+        return [self._restored(self._recent.get(seq) or event) for seq, event in stored]
+
+    def _restored(self, event: Event) -> Event:
+        sensor: Any = self.graph.sensors.get(event.source)
+        if event.data is not None or event.raw is None or sensor is None:
+            return event
+        try:
+            return replace(event, data=sensor.restore(event.raw))
+        except Exception as error:  # the model changed since: the asset gets the bytes
+            self.log.warning("stored event not readable", event=event.id, error=repr(error))
+            return unreadable(event, error)
+
+    def _step_log(self, **about: Any) -> Log:
+        return structlog.get_logger().bind(**about)
+
+    def _account(
+        self, decision: Decision, batches: Sequence[tuple[Post | None, Batch]], now: datetime
+    ) -> None:
+        """Counts what happened, and tells who listens."""
+        facts, metrics = decision.facts, self.metrics
+        for _, batch in batches:
+            if batch.dead:
+                metrics.dead(batch.sensor, len(batch.dead))
+            if batch.events:
+                missed = facts.filtered.get(batch.sensor, 0)
+                metrics.accepted(batch.sensor, max(0, len(batch.events) - missed))
+        for sensor, missed in facts.filtered.items():
+            metrics.filtered(sensor, missed)
+        for fired in facts.fired:
+            metrics.fired(fired.rule, len(fired.matches))
+        for raised in facts.raised:
+            self.log.warning("predicate raised", rule=raised.rule, event=raised.event, error=raised.error)
+        for change in facts.changes:
+            self._count_change(change.table, change.before, change.after)
+        metrics.steps(running=self.reactor.running, waiting=self.reactor.waiting)
+        if self.newsroom.heard:
+            self.newsroom.publish(news_of(decision, now))
+
+    def _count_change(self, table: Table, before: Any, after: Any) -> None:
+        if after is None:
+            return
+        match table:
+            case Table.RUN if after.finished and not (before and before.finished):
+                self.metrics.run_ended(str(after.status))
+                self.log.info("run ended", run=after.id, rule=after.rule, status=str(after.status))
+            case Table.RUN if before is None:
+                self.log.info("run planned", run=after.id, rule=after.rule, because=after.because)
+            case Table.STEP if after.finished and not (before and before.finished):
+                ran = (after.finished - after.started).total_seconds() if after.started else None
+                self.metrics.step_ended(after.asset, str(after.status), ran)
+            case Table.MATERIALIZATION:
+                self.metrics.materialized(after.asset, after.at)
+            case _:
+                return
+
