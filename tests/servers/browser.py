@@ -1,6 +1,5 @@
 """A headless Chromium, driven through Debian's chromedriver."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -46,16 +45,16 @@ class Browser:
 
         options = ChromeOptions()
         options.binary_location = self._chromium
+        # Root and containers may have no sandbox to give; it opens only pages of ours.
         for argument in (
             "--headless=new",
+            "--no-sandbox",
             f"--window-size={width},{height}",
             "--disable-dev-shm-usage",
             "--disable-gpu",
             "--no-first-run",
         ):
             options.add_argument(argument)
-        if os.geteuid() == 0:
-            options.add_argument("--no-sandbox")
         for name, value in (capabilities or {}).items():
             options.set_capability(name, value)
         service = ChromeService(self._driver, popen_kw={"start_new_session": True})

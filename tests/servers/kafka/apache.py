@@ -17,6 +17,7 @@ from tests.servers.process import Process, free_port
 
 PACKAGES = ("default-jre-headless", "maven")
 _POM = Path(__file__).with_name("pom.xml")
+_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _OLDEST_JAVA = 17
 _DOWNLOAD_SECONDS = 300
 
@@ -103,11 +104,10 @@ def _download() -> None:
     cache.folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache.folder()) as folder:
         shutil.copy(_POM, folder)
-        goal = "dependency:copy-dependencies"
-        options = [f"-DoutputDirectory={folder}/jars", "-DincludeScope=runtime"]
+        into = [f"-DoutputDirectory={folder}/jars", "-DincludeScope=runtime"]
         try:
             subprocess.run(
-                ["mvn", "--batch-mode", "--quiet", f"--file={folder}", goal, *options],
+                ["mvn", "--batch-mode", "--quiet", f"--file={folder}", _COPY, *into],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -115,9 +115,10 @@ def _download() -> None:
                 check=True,
             )
         except subprocess.TimeoutExpired as error:
-            raise ServerError(f"no jars after {_DOWNLOAD_SECONDS} s of mvn {goal}") from error
+            raise ServerError(f"no jars after {_DOWNLOAD_SECONDS} s of Maven") from error
         except subprocess.CalledProcessError as error:
-            raise ServerError(f"mvn {goal} failed: {error.stdout.strip()[:2_000]}") from error
+            said = error.stdout.partition("[ERROR] ")[2].partition("\n")[0]
+            raise ServerError(f"Maven brings no jars: {said}") from error
         if not _jars().is_dir():
             os.rename(f"{folder}/jars", _jars())
 
