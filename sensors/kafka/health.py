@@ -1,0 +1,47 @@
+"""Whether the sensor is well, and at which pace that is looked after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reactor.ports import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how long, in seconds.
+
+    `poll` is how long one wait for records may take, `watch` the time between two looks at the
+    cluster, `settle` what an odd answer is given to pass, `patience` what an answer may take,
+    `stall` how long records may lie unread before the consumer is replaced, `stop` how long it may
+    take to end, `commit` the time between two commits to the group; `first_retry` doubles up to
+    `last_retry` while the cluster cannot be reached.
+    """
+
+    poll: float = 1.0
+    watch: float = 2.0
+    settle: float = 1.0
+    patience: float = 10.0
+    stall: float = 60.0
+    stop: float = 5.0
+    commit: float = 1.0
+    first_retry: float = 0.1
+    last_retry: float = 5.0
+
+
+class Health:
+    """Tells the desk how the sensor is, and the log when that changes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._said: str | None = None
+
+    def say(self, why: str) -> None:
+        """What is wrong, or the empty string."""
+        self._desk.up(not why, why)
+        if why != self._said:
+            if why:
+                self._desk.log.warning("sensor is down", why=why)
+            else:
+                self._desk.log.info("sensor is up")
+        self._said = why
