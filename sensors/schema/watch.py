@@ -1,0 +1,85 @@
+"""The running schema sensor: a look every so often, each in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import anyio
+from anyio import CancelScope, to_thread
+
+from reactor.core.errors import SensorError
+from reactor.ports import Batch, Desk
+from sensors.schema.ledger import Baseline, Ledger, Look
+
+_FAREWELL_SECONDS = 3.0
+
+
+class Eye(Protocol):
+    """What looks at tables. Every method blocks; `close` also ends a look in another thread."""
+
+    def look(self) -> Look | None: ...
+    def matches(self, table: str) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Watching:
+    """Compares each look with what is recorded, and offers what changed.
+
+    Restart: goes on from the recorded schemas, so that a change made meanwhile is one event.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        desk: Desk,
+        eye: Callable[[], Eye],
+        *,
+        pattern: str,
+        every: timedelta,
+        baseline: Baseline,
+    ) -> None:
+        self._name = name
+        self._desk = desk
+        self._eye = eye
+        self._pattern = pattern
+        self._every = every.total_seconds()
+        self._baseline: Baseline = baseline
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        eye = self._eye()
+        ledger = Ledger(
+            self._name, self._pattern, eye.matches, self._baseline, self._desk.positions
+        )
+        try:
+            await self._watch(eye, ledger)
+        except SensorError as error:
+            self._desk.up(False, str(error))
+            raise
+        finally:
+            # A look that is stuck has timeouts of its own, and closes what it holds when it ends.
+            with CancelScope(shield=True), anyio.move_on_after(_FAREWELL_SECONDS):
+                await to_thread.run_sync(eye.close, abandon_on_cancel=True)
+
+    async def recorded(self, batch: Batch) -> None:
+        """Nothing to do: nobody but the store is told how far we are."""
+
+    async def _watch(self, eye: Eye, ledger: Ledger) -> None:
+        first = True
+        while True:
+            began = anyio.current_time()
+            look = await to_thread.run_sync(eye.look, abandon_on_cancel=True)
+            if first:
+                self._desk.up(True)
+            if look is not None:
+                if first and not look:
+                    self._desk.log.warning("nothing to watch yet", pattern=self._pattern)
+                for batch in ledger.compare(look, self._desk.clock.now()):
+                    await self._desk.offer(batch)
+            first = False
+            self._desk.lag(0.0)
+            # The time of the look counts, so that a change is seen within `every` and one look.
+            rest = self._every - (anyio.current_time() - began)
+            await anyio.sleep(max(rest, self._every / 10))
