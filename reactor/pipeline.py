@@ -285,7 +285,7 @@ class Pipeline:
 
         Raises: DefinitionError with every problem found, each with its file and line.
         """
-        whole = self._members()
+        whole = self.members()
         problems: list[Problem] = []
         assets: list[Asset] = []
         works: dict[str, Work] = {}
@@ -311,7 +311,8 @@ class Pipeline:
             raise DefinitionError(problems)
         return Definition(graph, works)
 
-    def _members(self) -> list[Pipeline]:
+    def members(self) -> list[Pipeline]:
+        """This pipeline and all that are part of it, each once, itself first."""
         found: list[Pipeline] = [self]
         for member in found:
             found.extend(other for other in member._included if other not in found)
