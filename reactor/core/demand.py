@@ -92,7 +92,7 @@ class Demands:
         pushed: list[int] = []
         for work in plan.works:
             needs = [works[at].step for at in work.upstream]
-            step = None if mode is Pending.QUEUE else self._joinable(work, launch)
+            step = None if mode is Pending.QUEUE else self._joinable(work, needs, launch)
             if step is None:
                 made = self._create(work, id, needs, now)
                 works.append(replace(work, step=made))
@@ -134,12 +134,17 @@ class Demands:
                     return None
         return run
 
-    def _joinable(self, work: Work, launch: Launch) -> Step | None:
-        """The step that a demand joins: the pending one, or else the one behind it."""
+    def _joinable(self, work: Work, needs: list[int], launch: Launch) -> Step | None:
+        """The step that a demand joins: the pending one, or else the one behind it.
+
+        A demand that could go on does not join a step that waits for something missing.
+        """
+        aside = self._waves.stands_aside(needs)
         waiting = [
             step
             for step in self._waves.queue((work.asset, work.partition))
-            if step.tries == 0 and step.status in _UNCLAIMED
+            if step.tries == 0
+            and (step.status is StepStatus.BLOCKED or self._waves.stands_aside([step.id]) is aside)
         ]
         for step in waiting:
             if self._fresh(step.id) and (not work.root or self._fits(step, launch)):

@@ -5,9 +5,10 @@ retries, pools, outcomes (scheduler.py).
 
 Laws. A step writes its asset partition and reads its upstreams'. Conflicting steps go in the line
 given by `Step.order`: a reader waits for earlier writers, a writer for earlier readers, and both
-for one that is running. Steps of one asset partition go in the order of their ids. A step that
-waits out a retry, is blocked or held, and whatever needs it, keeps no claim on its inputs. `order`
-grows along every `need` and along the ids of one asset partition; so no circle of waiting exists.
+for one that is running. A step that waits out a retry, is blocked or held, and whatever needs it,
+keeps no claim on its inputs; on what it writes it does once it was started, so that the causes of
+one asset partition are worked off in order. `order` grows along every `need`, and a step that moves
+back takes along all that must stay behind it; so no circle of waiting exists.
 
 Cost: a waiting step watches one step that stands in its way and is looked at again only when that
 one moves.
@@ -15,6 +16,7 @@ one moves.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 
 from reactor.core.graph import Graph
@@ -133,18 +135,41 @@ class Waves:
             self._wake(dependent)
 
     def closure(self, ids: Iterable[int]) -> list[int]:
-        """These steps and all that must stay behind them in the line, in the order of the line."""
+        """These steps and all that must stay behind them, in an order that respects every need.
+
+        Where needs leave it open, the order of the line stands. Source: Kahn 1962, with a heap.
+        """
         found: set[int] = set()
         stack = list(ids)
         while stack:
             id = stack.pop()
-            if id in found or id not in self.needs:
-                continue
-            found.add(id)
-            stack.extend(self._dependents.get(id, ()))
-            step = self.step(id)
-            stack.extend(other for other in self._writers[step.asset, step.partition] if other > id)
-        return sorted(found, key=lambda id: (self.step(id).order, id))
+            if id not in found and id in self.needs:
+                found.add(id)
+                stack.extend(self._dependents.get(id, ()))
+                stack.extend(self._behind(id))
+        before = dict.fromkeys(found, 0)
+        for id in found:
+            for later in self._later(id, found):
+                before[later] += 1
+        ready = [(self.step(id).order, id) for id, number in before.items() if not number]
+        heapq.heapify(ready)
+        line: list[int] = []
+        while ready:
+            id = heapq.heappop(ready)[1]
+            line.append(id)
+            for later in self._later(id, found):
+                before[later] -= 1
+                if not before[later]:
+                    heapq.heappush(ready, (self.step(later).order, later))
+        return line
+
+    def _behind(self, id: int) -> list[int]:
+        step = self.step(id)
+        same = self.queue((step.asset, step.partition))
+        return [other.id for other in same if other.order > step.order]
+
+    def _later(self, id: int, among: set[int]) -> set[int]:
+        return (self._dependents.get(id, set()) | set(self._behind(id))) & among
 
     def dependents(self, id: int) -> set[int]:
         """The steps that need this one."""
@@ -169,7 +194,7 @@ class Waves:
             return need
         place = (step.asset, step.partition)
         for id in self._writers[place]:
-            if id != step.id and (id < step.id or self._runs(id)):
+            if id != step.id and (self._runs(id) or self._goes_before(id, step.order)):
                 return id
         asset = self._graph.assets.get(step.asset)
         if asset is None or not asset.versioned:
@@ -181,6 +206,18 @@ class Waves:
                 if id != step.id and self._claims_before(id, step.order):
                     return id
         return None
+
+    def _goes_before(self, id: int, order: int) -> bool:
+        """Whether a step of the same asset partition keeps its place in front of `order`.
+
+        One that stands aside and was never started does not: nothing is lost by passing it.
+        """
+        other = self.step(id)
+        return other.order < order and (other.tries > 0 or id not in self._idle)
+
+    def stands_aside(self, ids: Iterable[int]) -> bool:
+        """Whether any of these steps gave up its claims for now."""
+        return any(id in self._idle for id in ids)
 
     def _runs(self, id: int) -> bool:
         return self.step(id).status is StepStatus.RUNNING
