@@ -46,7 +46,7 @@ class Recorder:
         self.recorded = dict(positions or {})
         self.positions: Mapping[str, str] = dict(self.recorded)
         self.clock: Any = WallClock()
-        self.log = Notebook()
+        self.log: Any = Notebook()
         self.events: list[Event] = []
         self.dead: list[DeadLetter] = []
         self.health: list[tuple[bool, str]] = []

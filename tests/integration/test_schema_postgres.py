@@ -39,6 +39,7 @@ def shop(url: str) -> Iterator[Any]:
         )
 
         async def execute(*statements: str) -> Any:
+            done: Any = None
             for statement in statements:
                 done = await to_thread.run_sync(partial(connection.execute, statement.encode()))
             return done.fetchone() if done.description else None
