@@ -1,0 +1,411 @@
+"""The process through which the service starts others, so that none of them outlives it.
+
+Run as a script, `python -I -S warden.py SERVICE_PID`, with a socket to the service as its stdin. It
+stands on the standard library alone: it is up in milliseconds, small, and cheap to fork. Three
+roles, each forked ahead of need from the one before it:
+
+    service --- warden --- ward --- command --- whatever that starts
+
+The *command* waits for a launch and becomes it, by exec. The *ward* is its parent and a child
+subreaper: an orphan anywhere below becomes the ward's own child, so what a command started is
+exactly what hangs below its ward, however often it forked or changed its session. The *warden*
+keeps one spare ward waiting, and is a subreaper for what a killed ward leaves.
+
+Laws: a ward ends only when nothing is left below it; it ends all of it at once when the service is
+gone, which it learns from the service's pidfd and from its own socket, never from a signal that is
+tied to the thread which forked.
+
+A launch is one byte on the warden's socket, carrying file descriptors: a control socket, then what
+becomes the command's descriptors 1, 2, 3 ... On the control socket come four bytes of length, the
+launch as JSON, and later, to stop it, the grace in seconds as a line. Back go lines of JSON:
+`{"pid", "started"}` or `{"refused", "what"}`, and at the end `{"status", "left"}`.
+"""
+
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+from typing import Any, NoReturn
+
+LINGER_S = 0.5
+"""How long what a finished command left behind may take to end by itself (a `tee`, say)."""
+
+LEFT_BEHIND_GRACE_S = 5.0
+"""How long after being asked to."""
+
+_KILL_AGAIN_S = 0.02
+_FORK_AGAIN_S = 0.05
+_EXEC_S = 0.02
+_DESCRIPTORS = 16
+_CLEAR = 64
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+
+
+def main(service: int) -> None:
+    """Keeps a spare ward waiting until the service closes its socket or is gone."""
+    if os.getppid() != service:
+        return
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.setsid()
+    os.chdir("/")
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_NAME, b"reactor-warden")
+    launches = socket.socket(fileno=0)
+    death = _pidfd(service)
+    woken = _wake_on_child()
+    wards: set[int] = set()
+    gc.freeze()
+    while _more_may_come(launches, death):
+        taken, hand = os.pipe()
+        spare = os.fork()
+        if spare == 0:
+            os.close(taken)
+            _as(_ward, launches, hand, death)
+        os.close(hand)
+        wards.add(spare)
+        if not _until_taken(taken, woken, death, wards):
+            _signal([spare], signal.SIGKILL)
+            time.sleep(_FORK_AGAIN_S)
+        os.close(taken)
+    launches.close()
+    while wards:
+        select.select([woken], [], [])
+        _drain(woken)
+        _reap_wards(wards)
+
+
+def _more_may_come(launches: socket.socket, death: int) -> bool:
+    if death >= 0 and select.select([death], [], [], 0)[0]:
+        return False
+    try:
+        return launches.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def _until_taken(taken: int, woken: int, death: int, wards: set[int]) -> bool:
+    """Waits until the spare ward has a launch; False if it or the service ended before that."""
+    watched = [taken, woken, *([death] if death >= 0 else [])]
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if woken in ready:
+            _drain(woken)
+            _reap_wards(wards)
+        if taken in ready:
+            return os.read(taken, 1) != b""
+        if death in ready:
+            return False
+
+
+def _reap_wards(wards: set[int]) -> None:
+    """Reaps what ended; ends what a ward that was killed could not."""
+    ended = _reap()
+    wards.difference_update(ended)
+    if any(ended.values()):
+        for orphan in set(_children().get(os.getpid(), ())) - wards:
+            _signal([orphan, *_below(orphan)], signal.SIGKILL)
+
+
+def _ward(launches: socket.socket, hand: int, death: int) -> int:
+    """Waits with its command for a launch, then watches over it until nothing of it is left."""
+    warden = os.getppid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != warden:
+        return 1
+    _prctl(_PR_SET_NAME, b"reactor-ward")
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    woken = _wake_on_child()
+    ours, theirs = socket.socketpair()
+    command = os.fork()
+    if command == 0:
+        os.close(hand)
+        ours.close()
+        _as(_command, launches, theirs)
+    theirs.close()
+    launches.close()
+    _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+    if not descriptors:
+        return 0
+    _prctl(_PR_SET_PDEATHSIG, 0)
+    # The next ward is not forked while this command is being exec'd, if that is quick: they would
+    # only slow each other down.
+    select.select([ours], [], [], _EXEC_S)
+    os.write(hand, b".")
+    os.close(hand)
+    _Watch(command, descriptors[0], ours, death, woken).until_nothing_is_left()
+    return 0
+
+
+def _command(launches: socket.socket, ward: socket.socket) -> int:
+    """Waits for a launch and becomes it; only a refusal returns."""
+    parent = os.getppid()
+    os.setsid()
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return 1
+    _, descriptors, _, _ = socket.recv_fds(launches, 1, _DESCRIPTORS)
+    if not descriptors:
+        return 0
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    socket.send_fds(ward, [b"."], descriptors[:1])
+    control = socket.socket(fileno=descriptors[0])
+    (length,) = struct.unpack(">I", _exactly(control, 4))
+    launch = json.loads(_exactly(control, length))
+    what = launch["argv"][0]
+    try:
+        _place(descriptors[1:])
+        what = launch["cwd"]
+        os.chdir(what)
+        what = launch["argv"][0]
+        os.execvpe(what, launch["argv"], launch["env"])
+    except (OSError, ValueError) as refused:
+        why = refused.strerror if isinstance(refused, OSError) else str(refused)
+        ward.sendall(json.dumps({"refused": why, "what": what}).encode())
+    return 127
+
+
+def _place(descriptors: list[int]) -> None:
+    """Makes /dev/null the stdin and the given descriptors 1, 2, 3 ... of what is exec'd."""
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _CLEAR) for descriptor in descriptors]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for place, descriptor in enumerate(high, start=1):
+        os.dup2(descriptor, place)
+
+
+class _Watch:
+    """A ward at work: what it polls, and when it next becomes less patient."""
+
+    def __init__(
+        self, command: int, control: int, launch: socket.socket, death: int, woken: int
+    ) -> None:
+        self._command, self._control, self._woken = command, control, woken
+        self._launch, self._refusal, self._launched_or_refused = launch, b"", False
+        self._status: int | None = None
+        self._left = 0
+        self._ask_at = self._kill_at = float("inf")
+        self._kill_again = _KILL_AGAIN_S
+        self._poll = select.poll()
+        for descriptor in (launch.fileno(), woken, death):
+            if descriptor >= 0:
+                self._poll.register(descriptor, select.POLLIN)
+
+    def until_nothing_is_left(self) -> None:
+        while True:
+            for descriptor, _ in self._poll.poll(self._patience_ms()):
+                self._take(descriptor)
+            if self._reap():
+                break
+            self._lose_patience()
+        while not self._launched_or_refused:
+            self._hear_of_launch()
+        self._report({"status": self._status, "left": self._left})
+
+    def _take(self, descriptor: int) -> None:
+        if descriptor == self._woken:
+            _drain(self._woken)
+        elif descriptor == self._launch.fileno():
+            self._hear_of_launch()
+        elif descriptor == self._control:
+            self._told()
+        else:
+            self._service_is_gone(descriptor)
+
+    def _hear_of_launch(self) -> None:
+        """The command's end of this socket closes when it has become what it was told to."""
+        data = self._launch.recv(65536)
+        self._refusal += data
+        if data:
+            return
+        self._launched_or_refused = True
+        self._poll.unregister(self._launch)
+        self._launch.close()
+        self._poll.register(self._control, select.POLLIN)
+        if self._refusal:
+            self._report(json.loads(self._refusal))
+        else:
+            self._report({"pid": self._command, "started": _started(self._command)})
+
+    def _told(self) -> None:
+        try:
+            words = os.read(self._control, 256).split()
+        except ConnectionError:
+            words = []
+        if not words:
+            self._service_is_gone(self._control)
+            return
+        self._terminate()
+        self._kill_at = time.monotonic() + float(words[-1])
+
+    def _service_is_gone(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        self._kill_at = time.monotonic()
+
+    def _reap(self) -> bool:
+        """Whether nothing is left below this ward."""
+        ended = _reap()
+        if self._command in ended:
+            self._status = os.waitstatus_to_exitcode(ended[self._command])
+            self._ask_at = time.monotonic() + LINGER_S
+        return not _has_children()
+
+    def _lose_patience(self) -> None:
+        now = time.monotonic()
+        if now >= self._kill_at:
+            _signal(self._everything(), signal.SIGKILL)
+            self._kill_at = now + self._kill_again
+            self._kill_again = min(2 * self._kill_again, 1.0)
+        elif now >= self._ask_at and self._kill_at == float("inf"):
+            self._left = len(self._everything())
+            self._terminate()
+            self._kill_at = now + LEFT_BEHIND_GRACE_S
+
+    def _terminate(self) -> None:
+        everything = self._everything()
+        _signal(everything, signal.SIGTERM)
+        _signal(everything, signal.SIGCONT)
+
+    def _everything(self) -> list[int]:
+        return _below(os.getpid())
+
+    def _patience_ms(self) -> float | None:
+        until = self._kill_at if self._kill_at < float("inf") else self._ask_at
+        if until == float("inf"):
+            return None
+        return max(0.0, (until - time.monotonic()) * 1000) + 1
+
+    def _report(self, news: dict[str, Any]) -> None:
+        with suppress(OSError):
+            os.write(self._control, json.dumps(news).encode() + b"\n")
+
+
+def _as(role: Any, *arguments: Any) -> NoReturn:
+    """Ends a forked process with what its role returned, and nothing of its parent's."""
+    status = 1
+    try:
+        status = role(*arguments)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        raise
+    finally:
+        os._exit(status)
+
+
+def _exactly(source: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = source.recv(count - len(data))
+        if not more:
+            raise EOFError("the service closed the socket in the middle of a launch")
+        data += more
+    return data
+
+
+def _prctl(option: int, value: Any) -> None:
+    """What only Linux has; elsewhere a command's own processes end, its orphans do not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _pidfd(pid: int) -> int:
+    """Readable once the process is gone; -1 where there is no such thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+
+
+def _wake_on_child() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    woken, wakes = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wakes, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    return woken
+
+
+def _drain(woken: int) -> None:
+    try:
+        while os.read(woken, 4096):
+            pass
+    except BlockingIOError:
+        pass
+
+
+def _reap() -> dict[int, int]:
+    """The children that ended, each with its wait status."""
+    ended: dict[int, int] = {}
+    try:
+        while (one := os.waitpid(-1, os.WNOHANG))[0]:
+            ended[one[0]] = one[1]
+    except ChildProcessError:
+        pass
+    return ended
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _children() -> dict[int, list[int]]:
+    """Every process's children."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := _stat(int(name))):
+            children.setdefault(int(fields[1]), []).append(int(name))
+    return children
+
+
+def _below(pid: int) -> list[int]:
+    """All descendants of a process, nearest first."""
+    children = _children()
+    found = list(children.get(pid, ()))
+    for one in found:
+        found.extend(children.get(one, ()))
+    return found
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat after the name, which may itself contain anything."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _started(pid: int) -> int:
+    """When a process started, in clock ticks since boot: with the pid, its identity."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
