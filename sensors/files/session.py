@@ -1,0 +1,147 @@
+"""The loop of a file sensor while its root is there: hints first, then a slice of a scan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+
+from sensors.files.agenda import Agenda
+from sensors.files.completion import Evidence
+from sensors.files.hints import Hints
+from sensors.files.inspection import Findings, Inspection
+from sensors.files.spelling import unspelled
+from sensors.files.walk import SLICE
+
+_AGAIN = 0.5
+"""Seconds until a new folder is scanned once more: no watcher was there when it was filled."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where a session reports to.
+
+    `found` hands on what an inspection found; `scanned` is told of each whole scan and how many
+    seconds it took, and answers in how many the next is due; `idle` that nothing is left to do.
+    """
+
+    found: Callable[[Findings], Awaitable[None]]
+    scanned: Callable[[float], Awaitable[float]]
+    idle: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Scan:
+    folder: str
+    slices: Iterator[Findings]
+    gentle: bool
+    took: float = 0.0
+    rests_until: float = 0.0
+
+
+class Session:
+    """One sensor at work on one root. Inspections run in a thread, one at a time."""
+
+    def __init__(self, inspection: Inspection, hints: Hints, told: Told) -> None:
+        self._inspection = inspection
+        self._hints = hints
+        self._told = told
+        self._agenda = Agenda()
+        self._scan: _Scan | None = None
+        self._regular_at: float | None = None
+        self._thread = anyio.CapacityLimiter(1)
+
+    async def run(self) -> None:
+        """Goes on until cancelled.
+
+        Raises: RootLost, and whatever handing on raises.
+        """
+        self._agenda.want("", time.monotonic())
+        while True:
+            attended = await self._attend()
+            scanned = await self._scan_on()
+            if not (attended or scanned):
+                await self._rest()
+
+    async def _attend(self) -> bool:
+        """Looks at what was hinted at, and at the candidates that are due."""
+        now = time.monotonic()
+        files = {unspelled(path): Evidence.FOUND for path in self._inspection.candidates.due(now)}
+        hinted = self._hints.take() if self._hints else None
+        if hinted is not None:
+            files.update(hinted.files)
+            self._want_folders(hinted.folders)
+            if hinted.everything:
+                self._agenda.want("", now)
+        paths = list(files)
+        for at in range(0, len(paths), SLICE):
+            part = {path: files[path] for path in paths[at : at + SLICE]}
+            await self._hand_on(await self._blocking(self._inspection.look_at, part))
+        return hinted is not None or bool(paths)
+
+    async def _scan_on(self) -> bool:
+        """Takes one slice of the scan that is under way, or begins the next."""
+        scan = self._scan or self._begin()
+        if scan is None or scan.rests_until > time.monotonic():
+            return False
+        self._scan = scan
+        begun = time.monotonic()
+        findings = await self._blocking(_next, scan.slices)
+        took = time.monotonic() - begun
+        scan.took += took
+        # The regular scan is in no hurry: it leaves half of its time to others.
+        scan.rests_until = time.monotonic() + took if scan.gentle else 0.0
+        if findings is not None:
+            await self._hand_on(findings)
+            return True
+        self._scan = None
+        if not scan.folder:
+            self._regular_at = time.monotonic() + await self._told.scanned(scan.took)
+        return True
+
+    def _begin(self) -> _Scan | None:
+        now = time.monotonic()
+        folder = self._agenda.take(now)
+        if folder is not None:
+            return _Scan(folder, self._inspection.scan(folder), gentle=False)
+        if self._regular_at is not None and self._regular_at <= now:
+            return _Scan("", self._inspection.scan(""), gentle=True)
+        return None
+
+    async def _hand_on(self, findings: Findings) -> None:
+        self._want_folders(findings.folders)
+        if findings.changes or findings.asides:
+            await self._told.found(findings)
+
+    def _want_folders(self, folders: Iterable[str]) -> None:
+        now = time.monotonic()
+        for folder in folders:
+            self._agenda.want(folder, now)
+            self._agenda.want(folder, now + _AGAIN)
+
+    async def _rest(self) -> None:
+        """Waits for a hint, or for the next thing that is due."""
+        if self._scan is not None:
+            dues = [self._scan.rests_until]
+        else:
+            self._told.idle()
+            dues = [at for at in (self._agenda.next_at, self._regular_at) if at is not None]
+        due = self._inspection.candidates.next_due
+        until = min(dues if due is None else [*dues, due], default=None)
+        left = None if until is None else max(until - time.monotonic(), 0.0)
+        with anyio.move_on_after(left):
+            await self._hints.wait()
+
+    async def _blocking(self, call: Callable[..., T], argument: object) -> T:
+        return await anyio.to_thread.run_sync(
+            call, argument, abandon_on_cancel=True, limiter=self._thread
+        )
+
+
+def _next(slices: Iterator[Findings]) -> Findings | None:
+    return next(slices, None)
