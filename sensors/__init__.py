@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "FileArrivals": "sensors.files",
     "KafkaTopic": "sensors.kafka",
     "Schedule": "sensors.schedule",
     "SchemaChanges": "sensors.schema",
