@@ -11,9 +11,10 @@ __all__ = ["FEATURES", "Broker", "Kind", "chosen"]
 def chosen() -> Kind:
     """The broker that tests run on here, not started yet.
 
-    `REACTOR_TEST_KAFKA=host:port` decides; else Apache Kafka if it is installed; else tansu, which
-    comes with the test requirements.
+    `REACTOR_TEST_KAFKA` decides, with the `host:port` of a broker or the word `tansu`; else it is
+    Apache Kafka if that is installed; else tansu, which comes with the test requirements.
     """
-    if address := os.environ.get("REACTOR_TEST_KAFKA"):
-        return external.kind(address)
-    return apache.kind() if apache.installed() else tansu.kind()
+    wanted = os.environ.get("REACTOR_TEST_KAFKA", "")
+    if wanted and wanted != "tansu":
+        return external.kind(wanted)
+    return apache.kind() if not wanted and apache.installed() else tansu.kind()
