@@ -92,8 +92,8 @@ class Edge:
 
     __or__ = __ror__ = __and__ = __rand__ = _refuse
 
-    def __bool__(self) -> bool:
-        self._refuse()
+    def __bool__(self) -> NoReturn:
+        raise TypeError("x >> y has no truth value: it declares an edge or a rule")
 
 
 class DeclaredAsset:
@@ -195,7 +195,7 @@ class Pipeline:
         version: Version | None = None,
         max_events: int = 10_000,
     ) -> Callable[[Function], DeclaredAsset]: ...
-    def asset(self, function: Function | None = None, /, **options: Any) -> Any:
+    def asset(self, function: Function | None = None, /, **options: Any) -> Any:  # pyright: ignore[reportInconsistentOverload]
         """Declares an asset: the function's name is its name, its parameters are its inputs.
 
         A parameter named after another asset is an edge and receives that asset's handle; one with
@@ -222,7 +222,7 @@ class Pipeline:
     def check(
         self, asset: DeclaredAsset | str, *, blocking: bool = True, name: str | None = None
     ) -> Callable[[Function], Function]:
-        """Declares a check: it is given the new handle and passes unless it raises or returns False.
+        """Declares a check: given the new handle, it passes unless it raises or returns False.
 
         A blocking check that fails makes the step fail: nothing is recorded as materialized. One
         that does not block only reports.

@@ -158,7 +158,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that an attempt of a step wrote; `stream` is stdout, stderr, log, check, progress."""
+    """One line that an attempt wrote; `stream` is stdout, stderr, log, check or progress."""
 
     step: int
     attempt: int

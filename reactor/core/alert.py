@@ -2,7 +2,8 @@
 
 Knows: open alerts. Refuses to know: channels, and what failed why beyond a sentence.
 
-Laws: a cause that is already open is folded, not told again; when it is over its owner is told once.
+Laws: a cause that is already open is folded, not told again; when it is over, its owner is told
+once.
 """
 
 from __future__ import annotations

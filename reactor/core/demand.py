@@ -292,7 +292,7 @@ class Demands:
         return RunStatus.CANCELLED if StepStatus.CANCELLED in statuses else RunStatus.SUCCEEDED
 
     def resume(self, run: Run, steps: Iterable[Step], now: datetime) -> None:
-        """Takes a run that failed or was cancelled back into the line; what succeeded stays done."""
+        """Takes a failed or cancelled run back into the line; what succeeded stays done."""
         by_id = {step.id: step for step in steps}
         self._state.put(Table.RUN, (run.id,), replace(run, status=RunStatus.RUNNING, finished=None))
         self.left[run.id] = 0

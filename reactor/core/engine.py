@@ -13,11 +13,11 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from reactor.core.decision import PredicateRaised
 from reactor.core.event import Event
-from reactor.core.field import MISSING, Compare, Get, Path, Predicate, Test, All
+from reactor.core.field import MISSING, All, Compare, Get, Path, Predicate, Test
 from reactor.core.graph import Graph
 from reactor.core.state import Node, RuleState, State, Table
 from reactor.core.trigger.compile import Entry, Program, compile_trigger, describe
@@ -70,7 +70,7 @@ class _Index:
             if values is not None and isinstance(condition, Compare):
                 rest = entry.conditions[:number] + entry.conditions[number + 1 :]
                 hit = _Hit(rule, entry, _test(rest), types)
-                getter, table = self.equal.setdefault(condition.path, (condition.path.getter(), {}))
+                _, table = self.equal.setdefault(condition.path, (condition.path.getter(), {}))
                 for value in values:
                     table.setdefault(value, []).append(hit)
                 return
@@ -187,11 +187,10 @@ class Engine:
                 continue
             moment = _Passage(self, rule, at)
             moment.data(number, key).pop("due", None)
-            node: Operator | None = rule.program.nodes[number]
-            matches = node.ring(key, moment) if node else []
-            while matches and node is not None and node.parent is not None:
-                parent, side = node.parent, node.side
-                matches = parent.take([(side, match) for match in matches], moment)
+            node: Operator = rule.program.nodes[number]
+            matches = node.ring(key, moment)
+            while matches and (parent := node.parent) is not None:
+                matches = parent.take([(node.side, match) for match in matches], moment)
                 node = parent
             for match in matches:
                 self._fire(rule, match, None, timer=True)
@@ -227,7 +226,7 @@ class Engine:
             try:
                 if hit.test(event):
                     found.append(hit)
-            except Exception as error:  # a user's predicate: recorded, and stops nothing else
+            except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
                 self._raise(hit.rule, event, error)
         return found
 
@@ -244,7 +243,7 @@ class Engine:
         for hit in hits:
             try:
                 key = _text(hit.entry.key(event)) if hit.entry.key else None
-            except Exception as error:  # a user's key function
+            except Exception as error:  # noqa: BLE001 - a user's key function
                 self._raise(hit.rule, event, error)
                 continue
             by_rule.setdefault(hit.rule, {})[hit.entry.leaf] = Match((seq,), time, key, label)
@@ -262,7 +261,7 @@ class Engine:
         elif rule.partition is not None and event is not None:
             try:
                 partition = _text(rule.partition(event))
-            except Exception as error:  # a user's partition function
+            except Exception as error:  # noqa: BLE001 - a user's partition function
                 self._raise(rule, event, error)
                 return
         place = (rule.name, match.key, partition)
@@ -297,7 +296,7 @@ class Engine:
         data = self._scratch.get(place)
         if data is None:
             row: Node | None = self._state.get(Table.NODE, *place)
-            data = _copied(row.data) if row is not None else {}
+            data = dict[str, Any](_copied(row.data)) if row is not None else {}
             if row is not None and row.due is not None:
                 data["due"] = micros(row.due)
             self._scratch[place] = data
@@ -367,8 +366,10 @@ def _timer(due: int, rule: str, node: int, key: str | None) -> tuple[int, str, i
 
 def _copied(data: Any) -> Any:
     if isinstance(data, dict):
-        return {name: _copied(value) for name, value in data.items()}
-    return [_copied(value) for value in data] if isinstance(data, list) else data
+        return {name: _copied(value) for name, value in cast("dict[str, Any]", data).items()}
+    if isinstance(data, list):
+        return [_copied(value) for value in cast("list[Any]", data)]
+    return data
 
 
 def _text(value: Any) -> str | None:

@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from reactor.core.event import Event
 
@@ -76,11 +76,10 @@ def _meta_getter(steps: tuple[Step, ...]) -> Get:
 
 def _descend(value: Any, step: Step) -> Any:
     if isinstance(step, int):
-        if isinstance(value, (list, tuple)) and -len(value) <= step < len(value):
-            return value[step]
-        return MISSING
+        items = cast("list[Any]", value) if isinstance(value, (list, tuple)) else []
+        return items[step] if -len(items) <= step < len(items) else MISSING
     if isinstance(value, dict):
-        return value.get(step, MISSING)
+        return cast("dict[str, Any]", value).get(step, MISSING)
     if isinstance(value, (str, bytes, int, float, list)) or value is None:
         return MISSING
     return getattr(value, step, MISSING)

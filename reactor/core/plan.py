@@ -37,7 +37,11 @@ def plan(
 
     Cost: O(affected assets and their edges).
     """
-    names = graph.affected(roots) if downstream else tuple(sorted(set(roots), key=graph.place.get))  # type: ignore[arg-type]
+    names = (
+        graph.affected(roots)
+        if downstream
+        else tuple(sorted(set(roots), key=lambda name: graph.place[name]))
+    )
     at = {name: position for position, name in enumerate(names)}
     chosen = set(roots)
     works: list[Work] = []

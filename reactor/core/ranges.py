@@ -1,4 +1,4 @@
-"""Sets of sequence numbers as sorted, closed, disjoint ranges: a burst of any length stays small."""
+"""Sets of numbers as sorted, closed, disjoint ranges: a burst of any length stays small."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Scheduler:
             self._demands.resume(command.run, command.steps, now)
 
     def restarted(self, now: datetime) -> None:
-        """The process that ran the running steps is no more; steps of removed assets are cancelled."""
+        """What was running ended with its process; steps of removed assets are cancelled."""
         for step in list(self._state.rows[Table.STEP].values()):
             if step.finished is not None:
                 continue
@@ -346,9 +346,8 @@ class Scheduler:
             return False
         id = heapq.heappop(self._ready[best[1]])[-1]
         step = self._waves.step(id) if id in self._waves.needs else None
-        if step is not None and step.status is StepStatus.PENDING:
-            if self._waves.blocker(id) is None:
-                self._start(step, now)
+        if step and step.status is StepStatus.PENDING and self._waves.blocker(id) is None:
+            self._start(step, now)
         return True
 
     def _room(self, pool: str | None) -> bool:
@@ -356,10 +355,12 @@ class Scheduler:
 
     def _start(self, step: Step, now: datetime) -> None:
         asset = self._graph.assets[step.asset]
-        rows = {up.name: self._last(up.name, step.partition) for up in asset.upstream}
-        inputs = tuple(
-            (row.asset, row.partition, row.step) for row in rows.values() if row is not None
-        )
+        rows = {
+            up.name: row
+            for up in asset.upstream
+            if (row := self._last(up.name, step.partition)) is not None
+        }
+        inputs = tuple((row.asset, row.partition, row.step) for row in rows.values())
         last: Materialization | None = self._state.get(
             Table.MATERIALIZATION, step.asset, step.partition
         )

@@ -15,8 +15,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from reactor.core.run import Attempt, Materialization, Run, Step
-
 
 class Table(StrEnum):
     """The kinds of row. In brackets: the key."""

@@ -62,7 +62,7 @@ class Workshop:
             handle = _plain(output.value, start)
             await self._check(work, executor, job, output.value)
             version = await _version(work, output, handle)
-        except Exception as error:  # the boundary to a user's code: recorded as the step's error
+        except Exception as error:  # noqa: BLE001 - the boundary to a user's code: recorded as the step's error
             return self._failed(start, error)
         changed = tuple(output.changed) if output.changed is not None else None
         return Finished(
@@ -148,7 +148,7 @@ class Workshop:
                 result = await check.function(**arguments)
             else:
                 result = await anyio.to_thread.run_sync(partial(check.function, **arguments))
-        except Exception as error:  # a check fails by raising
+        except Exception as error:  # noqa: BLE001 - a check fails by raising
             return str(error) or type(error).__name__
         return "" if result is False else None
 
@@ -248,4 +248,6 @@ def cancelled(start: Start) -> Finished:
 
 def unreadable(event: Event, error: Exception) -> Event:
     """An event whose stored payload its sensor can no longer read: handed over as raw bytes."""
-    return replace(event, data=event.raw, headers={**event.headers, "reactor-unreadable": str(error)})
+    return replace(
+        event, data=event.raw, headers={**event.headers, "reactor-unreadable": str(error)}
+    )

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -45,7 +44,7 @@ class Post:
     key: str
     sensor: Sensor
     health: Health = field(default_factory=Health)
-    queue: deque[Batch] = field(default_factory=lambda: deque[Batch]())
+    queue: deque[Batch] = field(default_factory=deque[Batch])
     room: anyio.Event = field(default_factory=anyio.Event)
     running: RunningSensor | None = None
     scope: anyio.CancelScope | None = None
@@ -55,9 +54,7 @@ class Post:
 class _Desk:
     """The `Desk` of one opening of one sensor."""
 
-    def __init__(
-        self, intake: Intake, post: Post, positions: Mapping[str, str], log: Log
-    ) -> None:
+    def __init__(self, intake: Intake, post: Post, positions: Mapping[str, str], log: Log) -> None:
         self._intake, self._post = intake, post
         self.positions = positions
         self.clock: Clock = intake.clock
@@ -170,7 +167,7 @@ class Intake:
             return ""
         except (SensorError, ReactorError, OSError) as error:
             return _told(error)
-        except Exception as error:  # the supervision boundary: a sensor's defect is its own
+        except Exception as error:  # noqa: BLE001 - the supervision boundary: a sensor's defect is its own
             self._log.error("sensor broke", sensor=post.name, error=repr(error), exc_info=error)
             return _told(error)
         finally:
@@ -199,13 +196,13 @@ class Intake:
             if post.running is not None:
                 try:
                     await post.running.recorded(batch)
-                except Exception as error:  # a courtesy to lag tools; the store is the truth
-                    self._log.debug("sensor did not note a batch", sensor=post.name, error=repr(error))
+                except Exception as error:  # noqa: BLE001 - a courtesy to lag tools; the store is the truth
+                    self._log.debug(
+                        "sensor did not note a batch", sensor=post.name, error=repr(error)
+                    )
 
 
 def _told(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(dict.fromkeys(_told(each) for each in error.exceptions))
     return str(error) or type(error).__name__
-
-

@@ -50,5 +50,3 @@ class Journal:
             await self._store.append_logs(lines)
         except StoreError as error:
             self._log.warning("step output not stored", lines=len(lines), error=str(error))
-
-

@@ -53,7 +53,7 @@ class MachineClock:
         return datetime.now(UTC)
 
     async def sleep_until(self, at: datetime) -> None:
-        while (left := (at - self.now()).total_seconds()) > 0:
+        while (left := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - it is time itself
             await anyio.sleep(left)
 
 
@@ -225,9 +225,10 @@ class Host:
     def _take(self) -> _Taken:
         outcomes, self._outcomes = self._outcomes, []
         requests = [self._requests.popleft() for _ in range(min(len(self._requests), TURN_EVENTS))]
-        batches, self._held = self._held, []
+        batches: list[tuple[Post | None, Batch]] = self._held
+        self._held = []
         if not batches and not self._stopping:
-            batches = list(self.intake.take(TURN_EVENTS))
+            batches.extend(self.intake.take(TURN_EVENTS))
         batches.extend((None, request.batch) for request in requests if request.batch is not None)
         return _Taken(batches, requests, outcomes)
 
@@ -235,9 +236,7 @@ class Host:
         batches = await self._unseen(taken.batches)
         inputs: list[Input] = [*taken.outcomes]
         inputs.extend(each.command for each in taken.requests if each.command is not None)
-        inputs.extend(
-            Arrived(batch.sensor, batch.events) for _, batch in batches if batch.events
-        )
+        inputs.extend(Arrived(batch.sensor, batch.events) for _, batch in batches if batch.events)
         now = self._last_now = max(self._last_now, self.clock.now())
         decision = self.reactor.receive(inputs, now)
         try:
@@ -361,7 +360,7 @@ class Host:
             try:
                 await channel.send(notice)
                 return
-            except Exception as error:  # a channel's trouble must not become the pipeline's
+            except Exception as error:  # noqa: BLE001 - a channel's trouble must not become the pipeline's
                 self.log.warning("alert not delivered", error=repr(error), again_in=pause)
                 await anyio.sleep(pause)
 
@@ -379,7 +378,7 @@ class Host:
         """An attempt is about to run: how long ago was its newest event received?"""
         event = self._recent.get(start.events[-1][1]) if start.events else None
         if event is not None and start.number == 1:
-            self.metrics.launched((self.clock.now() - event.received).total_seconds())
+            self.metrics.event_to_launch((self.clock.now() - event.received).total_seconds())
 
     async def _events(self, wanted: Ranges) -> list[Event]:
         """The events of some ranges: from hand if all are there, else from the store."""
@@ -396,8 +395,8 @@ class Host:
             return event
         try:
             return replace(event, data=sensor.restore(event.raw))
-        except Exception as error:  # the model changed since: the asset gets the bytes
-            self.log.warning("stored event not readable", event=event.id, error=repr(error))
+        except Exception as error:  # noqa: BLE001 - the model changed since: the asset gets the bytes
+            self.log.warning("stored event not readable", event_id=event.id, error=repr(error))
             return unreadable(event, error)
 
     def _step_log(self, **about: Any) -> Log:
@@ -419,7 +418,9 @@ class Host:
         for fired in facts.fired:
             metrics.fired(fired.rule, len(fired.matches))
         for raised in facts.raised:
-            self.log.warning("predicate raised", rule=raised.rule, event=raised.event, error=raised.error)
+            self.log.warning(
+                "predicate raised", rule=raised.rule, event_id=raised.event, error=raised.error
+            )
         for change in facts.changes:
             self._count_change(change.table, change.before, change.after)
         metrics.steps(running=self.reactor.running, waiting=self.reactor.waiting)
@@ -442,4 +443,3 @@ class Host:
                 self.metrics.materialized(after.asset, after.at)
             case _:
                 return
-

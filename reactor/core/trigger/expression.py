@@ -60,7 +60,7 @@ class Trigger:
         return Batch(self, n, _window(max_wait, "max_wait"))
 
     def debounce(self, quiet: Duration, max_wait: Duration) -> Trigger:
-        """Once with all events when none came for `quiet`, at the latest `max_wait` after the first."""
+        """Once with all events when none came for `quiet`, or `max_wait` after the first."""
         calm, limit = _window(quiet, "quiet"), _window(max_wait, "max_wait")
         if limit < calm:
             raise ValueError(f"max_wait {spoken(limit)} is shorter than quiet {spoken(calm)}")
@@ -188,7 +188,7 @@ class Both(Trigger):
         return self.of
 
     def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
-        """Fires when all operands have an unconsumed match and their event times lie in `window`."""
+        """Fires when all operands have an unconsumed match with event times in `window`."""
         return Join(self.of, _window(window, "the window"), len(self.of), _pair(pair))
 
     def __str__(self) -> str:
@@ -228,9 +228,8 @@ class Join(Trigger):
         return self.of
 
     def __str__(self) -> str:
-        tail = f".within({spoken(self.window)!r}" + (
-            f", pair={self.pair!r})" if self.pair != "latest" else ")"
-        )
+        pair = f", pair={self.pair!r}" if self.pair != "latest" else ""
+        tail = f".within({spoken(self.window)!r}{pair})"
         if self.n == len(self.of):
             return f"({' & '.join(_wrapped(part) for part in self.of)}){tail}"
         return f"at_least({self.n}, {', '.join(map(str, self.of))}){tail}"
@@ -272,7 +271,8 @@ class Debounce(Trigger):
         return (self.of,)
 
     def __str__(self) -> str:
-        return f"{_wrapped(self.of)}.debounce({spoken(self.quiet)!r}, max_wait={spoken(self.max_wait)!r})"
+        quiet, limit = spoken(self.quiet), spoken(self.max_wait)
+        return f"{_wrapped(self.of)}.debounce({quiet!r}, max_wait={limit!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,15 @@ class Match(NamedTuple):
 class Moment(Protocol):
     """One event or timer passing through one rule."""
 
-    now: int
-    """Processing time, in microseconds."""
-    watermark: int | None
-    """Event time up to which all sources of the rule were read, or None if one said nothing yet."""
+    @property
+    def now(self) -> int:
+        """Processing time, in microseconds."""
+        ...
+
+    @property
+    def watermark(self) -> int | None:
+        """Event time up to which all sources of the rule were read; None if one said nothing."""
+        ...
 
     def data(self, node: int, key: str | None) -> dict[str, Any]:
         """The state of an operator for a key, to be changed in place; empty means none. `due`, in
