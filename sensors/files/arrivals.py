@@ -161,7 +161,7 @@ class FileArrivals(Source):
         mtime_us = round(file.mtime.timestamp() * 1_000_000)
         identity = f"{file.inode:x}.{file.size:x}.{mtime_us * 1000:x}"
         id = event_id(pattern.root, inside, identity, what)
-        return file_event(self.name, id, what, file, at, max(at, datetime.now(UTC)))
+        return file_event(self.name, id, what, file, at, at)
 
 
 def _one_of(what: str, value: Any, known: Sequence[str]) -> Any:
