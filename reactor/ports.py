@@ -196,6 +196,18 @@ class Store(Protocol):
         """Accepted events by sequence number, in order; `data` is None and `raw` is set."""
         ...
 
+    async def addresses(self, pipeline: str) -> dict[tuple[str, str], str]:
+        """Where each sensor of a pipeline listened when it was first seen, by (kind, name)."""
+        ...
+
+    async def set_address(self, pipeline: str, kind: str, name: str, address: str) -> None:
+        """Records where a sensor listens, without credentials."""
+        ...
+
+    async def prune(self, before_events: datetime, before_runs: datetime) -> Any:
+        """Deletes a small batch of what is older and nothing needs; `more` says if there is more."""
+        ...
+
     async def append_logs(self, lines: Sequence[LogLine]) -> None:
         """Keeps lines of output, up to a limit a step; beside turns, and not part of them."""
         ...

@@ -27,7 +27,7 @@ from reactor.core.decision import (
     Start,
     Stop,
 )
-from reactor.core.errors import StoreConflict, StoreUnavailable
+from reactor.core.errors import SettingsError, StoreConflict, StoreError, StoreUnavailable
 from reactor.core.event import Event
 from reactor.core.ranges import Ranges, count, numbers
 from reactor.core.reactor import Reactor
@@ -40,6 +40,7 @@ from reactor.metrics import Metrics
 from reactor.pipeline import Definition
 from reactor.ports import Batch, Channel, Clock, DeadLetter, Executor, Log, Move, Store, Turn
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TURN_EVENTS = 1_000
 """Events that one turn takes at most."""
 RECENT = 20_000
@@ -58,10 +59,19 @@ class MachineClock:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended runs, and events that nothing needs, are kept; None is for ever."""
+
+    events: timedelta | None
+    runs: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How a host behaves. `grace` is how long a stop waits for running steps."""
 
     slots: int = 64
+    retain: Retention | None = None
     grace: timedelta = timedelta(seconds=30)
     connections: Mapping[str, str] = field(default_factory=lambda: {})
 
@@ -152,12 +162,18 @@ class Host:
         self.ring()
 
     async def run(self) -> None:
-        """Serves until `stop`. Cancelling it instead leaves what runs to the next start."""
+        """Serves until `stop`. Cancelling it instead leaves what runs to the next start.
+
+        Raises: SettingsError if a sensor of a known name now listens elsewhere; StoreError if the
+        state cannot be loaded.
+        """
+        await self._check_addresses()
         self._reactor = Reactor(self.graph, await self.store.load(), self.options.slots)
         for row in self.reactor.state.rows[Table.MATERIALIZATION].values():
             self.metrics.materialized(row.asset, row.at)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.journal.run)
+            tasks.start_soon(self._retain)
             await self._turn(tasks, _Taken([], [_Request(command=Restarted())], []))
             async with anyio.create_task_group() as sensors:
                 self.intake.start(sensors)
@@ -172,6 +188,35 @@ class Host:
         await self.journal.flush()
         self.newsroom.close()
         self.log.info("stopped", pipeline=self.graph.name)
+
+    async def _check_addresses(self) -> None:
+        """A position belongs to an address: another one under the same name is not resumed."""
+        known = await self.store.addresses(self.graph.name)
+        for sensor in self.graph.sensors.values():
+            place = (sensor.kind, sensor.name)
+            if known.get(place, sensor.address) != sensor.address:
+                raise SettingsError(
+                    f"sensor {sensor.name} listened to {known[place]} and now to {sensor.address}",
+                    hint="its position would not fit: give it another name with name=, or go back",
+                )
+            if place not in known:
+                await self.store.set_address(self.graph.name, *place, sensor.address)
+
+    async def _retain(self) -> None:
+        """Deletes what is older than the retention says, a little at a time, for ever."""
+        retain = self.options.retain
+        if retain is None:
+            return
+        while True:
+            now = self.clock.now()
+            events = now - retain.events if retain.events is not None else EPOCH
+            runs = now - retain.runs if retain.runs is not None else EPOCH
+            try:
+                more = (await self.store.prune(events, runs)).more
+            except StoreError as error:
+                self.log.warning("nothing pruned", error=str(error))
+                more = False
+            await anyio.sleep(0.05 if more else 600)
 
     async def _wind_down(self, tasks: TaskGroup) -> None:
         """Lets running steps finish within the grace period; the rest is recorded as pending."""

@@ -1,0 +1,148 @@
+"""A running host as the web layer sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from reactor.core.decision import Input, ResumeRun
+from reactor.core.errors import StoreError
+from reactor.core.run import Step
+from reactor.core.state import Table
+from reactor.core.trigger.expression import AssetEvents, leaves
+from reactor.host import Host
+from reactor.metrics import Metrics
+from reactor.ports import Batch, Clock, Sensor
+from reactor.store import Reading
+from reactor.store.database import Database
+from reactor.web.service import News, SensorState
+
+
+class Hosted:
+    """Fulfils `Service` for one host and its store."""
+
+    def __init__(self, host: Host, store: Database) -> None:
+        self._host, self._store = host, store
+        self._described = _declared(host)
+
+    @property
+    def name(self) -> str:
+        return self._host.graph.name
+
+    @property
+    def clock(self) -> Clock:
+        return self._host.clock
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._host.metrics
+
+    @property
+    def read(self) -> Reading:
+        return self._store.read
+
+    @property
+    def leader(self) -> bool:
+        return self._host.started.is_set()
+
+    def describe(self) -> Mapping[str, Any]:
+        paused = self._paused()
+        return {
+            kind: [{**each, "paused": (kind[:-1], each["name"]) in paused} for each in described]
+            for kind, described in self._described.items()
+        }
+
+    def sensor(self, name: str) -> Sensor | None:
+        post = self._host.intake.posts.get(name)
+        return post.sensor if post is not None else None
+
+    def sensors(self) -> Sequence[SensorState]:
+        paused = self._paused()
+        return [
+            SensorState(
+                post.name,
+                post.sensor.kind,
+                post.sensor.address,
+                post.health.up,
+                post.health.why,
+                post.health.lag,
+                ("sensor", post.name) in paused,
+                post.health.last_event,
+            )
+            for post in self._host.intake.posts.values()
+        ]
+
+    def steps(self) -> Collection[Step]:
+        if not self._host.started.is_set():
+            return ()
+        rows = self._host.reactor.state.rows[Table.STEP].values()
+        return [step for step in rows if step.finished is None]
+
+    def ready(self) -> tuple[bool, Sequence[str]]:
+        reasons: list[str] = []
+        if not self._host.started.is_set():
+            reasons.append("starting")
+        if self._host.store_trouble:
+            reasons.append(f"the store: {self._host.store_trouble}")
+        for post in self._host.intake.posts.values():
+            if not post.health.up:
+                reasons.append(f"{post.name}: {post.health.why or 'down'}")
+        return not reasons, reasons
+
+    def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
+        return self._host.news()
+
+    async def submit(self, batch: Batch) -> None:
+        await self._host.submit(batch)
+
+    async def command(self, command: Input) -> None:
+        await self._host.command(command)
+
+    async def resume(self, run: int) -> None:
+        found = await self._store.recall(run)
+        if found is None:
+            raise StoreError(f"there is no run {run}")
+        await self._host.command(ResumeRun(*found))
+
+    def _paused(self) -> set[tuple[str, str]]:
+        if not self._host.started.is_set():
+            return set()
+        return set(self._host.reactor.state.rows[Table.PAUSE])  # type: ignore[arg-type]
+
+
+def _declared(host: Host) -> dict[str, list[dict[str, Any]]]:
+    graph = host.graph
+    launches: dict[str, list[str]] = {name: [] for name in graph.assets}
+    for rule in graph.rules.values():
+        for asset in rule.assets:
+            launches[asset].append(rule.name)
+    assets = [
+        {
+            "name": asset.name,
+            "upstream": [upstream.name for upstream in asset.upstream],
+            "owner": asset.owner,
+            "doc": asset.doc,
+            "group": graph.name,
+            "rules": launches[asset.name],
+        }
+        for asset in graph.assets.values()
+    ]
+    sensors = [
+        {"name": sensor.name, "kind": sensor.kind, "address": sensor.address}
+        for sensor in graph.sensors.values()
+    ]
+    rules: list[dict[str, Any]] = []
+    for rule in graph.rules.values():
+        heard = leaves(rule.trigger)
+        rules.append(
+            {
+                "name": rule.name,
+                "trigger": str(rule.trigger),
+                "sensors": [leaf.name for leaf in heard if not isinstance(leaf, AssetEvents)],
+                "after": [leaf.asset for leaf in heard if isinstance(leaf, AssetEvents)],
+                "assets": list(rule.assets),
+                "observe": rule.observe,
+            }
+        )
+    return {"assets": assets, "sensors": sensors, "rules": rules}
