@@ -1,0 +1,73 @@
+"""What an operator can have done: cancel, resume, materialize, pause.
+
+Each answers when the command is recorded; what comes of it, the stream tells.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from reactor.core.decision import CancelRun, Materialize, SetPaused
+from reactor.core.graph import nearest
+from reactor.web.model import BIGGEST, CancelOrder, Done, MaterializeOrder, PauseOrder
+from reactor.web.problem import Problem, Refused
+from reactor.web.read import find_run
+from reactor.web.service import Service
+
+RunId = Annotated[int, Path(ge=1, le=BIGGEST)]
+
+_ENDED = ("succeeded", "failed", "cancelled", "superseded")
+_DONE = ("succeeded", "superseded")
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (401, 404, 409, 413, 422, 503)
+}
+
+
+def routes(service: Service) -> APIRouter:
+    """The routes that change something."""
+    router = APIRouter(responses=_REFUSALS)
+
+    @router.post("/api/runs/{id}/cancel", status_code=202, summary="Stop a run")
+    async def cancel(id: RunId, order: CancelOrder | None = None) -> Done:
+        run = await find_run(service, id)
+        if run.status in _ENDED:
+            raise Refused(409, f"run {id} has ended: {run.status}", "there is nothing to cancel")
+        await service.command(CancelRun(id, (order or CancelOrder()).reason))
+        return Done(done=f"run {id} is being cancelled")
+
+    @router.post("/api/runs/{id}/resume", status_code=202, summary="Go on from the failure")
+    async def resume(id: RunId) -> Done:
+        run = await find_run(service, id)
+        if run.status in _DONE:
+            raise Refused(409, f"run {id} is {run.status}", "materialize its assets to run again")
+        await service.resume(id)
+        return Done(done=f"run {id} goes on")
+
+    @router.post("/api/materialize", status_code=202, summary="Launch assets by hand")
+    async def materialize(order: MaterializeOrder) -> Done:
+        names = [asset["name"] for asset in service.describe()["assets"]]
+        for asset in order.assets:
+            _known("asset", asset, names)
+        await service.command(
+            Materialize(
+                tuple(dict.fromkeys(order.assets)), order.partition, order.downstream, order.reason
+            )
+        )
+        return Done(done=f"launched {', '.join(order.assets)}"[:500])
+
+    @router.post("/api/pauses", status_code=202, summary="Pause or resume something")
+    async def pause(order: PauseOrder) -> Done:
+        names = [one["name"] for one in service.describe()[f"{order.kind}s"]]
+        _known(order.kind, order.name, names)
+        await service.command(SetPaused(order.kind, order.name, order.paused))
+        return Done(done=f"{order.kind} {order.name} {'is paused' if order.paused else 'goes on'}")
+
+    return router
+
+
+def _known(kind: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        hint = nearest(name, names) or f"GET /api/{kind}s lists them"
+        raise Refused(404, f"there is no {kind} {name[:200]}", hint)

@@ -1,0 +1,161 @@
+"""Events from outside: `POST /api/events` and webhooks.
+
+Law: `202` is said when what came is recorded, and not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import anyio
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from reactor.core.errors import SensorError
+from reactor.core.event import Event
+from reactor.core.graph import nearest
+from reactor.ports import Batch, Sensor
+from reactor.web import cloudevent
+from reactor.web.cloudevent import CloudEvent
+from reactor.web.model import Accepted
+from reactor.web.problem import RETRY_SOON, Problem, Refused, said
+from reactor.web.service import Service
+
+AT_ONCE = 100
+"""Requests that may wait for the store at the same time; one more is asked to come again."""
+
+_JSON = {"type": "object"}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/cloudevents+json": {"schema": _JSON},
+            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _JSON}},
+            "application/json": {
+                "schema": {"description": "An event, or the payload of one under ce- headers"}
+            },
+        },
+    }
+}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (400, 401, 404, 413, 422, 429, 503)
+}
+
+
+def routes(service: Service) -> APIRouter:
+    """`POST /api/events` and `POST /hooks/{sensor}`."""
+    router = APIRouter(responses=_REFUSALS)
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    @router.post(
+        "/api/events", status_code=202, summary="Hand events to sensors", openapi_extra=_BODY
+    )
+    async def post_events(request: Request) -> Accepted:
+        """Takes CloudEvents whose `source` names a sensor: one in JSON (structured), one in headers
+        and body (binary), or a batch. Answers when they are recorded.
+        """
+        body = await request.body()
+        try:
+            events = cloudevent.read(request.headers, body)
+        except cloudevent.Malformed as error:
+            raise Refused(400, str(error), "https://cloudevents.io describes the format") from error
+        batches = _batches(service, events)
+        async with _one_of(limiter):
+            for batch in batches:
+                await service.submit(batch)
+        return Accepted(accepted=len(events), ids=[event.id for event in events])
+
+    @router.post("/hooks/{name:path}", status_code=202, summary="Deliver a webhook")
+    async def hook(name: str, request: Request) -> Accepted:
+        """Takes a delivery for the webhook sensor of that name. Answers when it is recorded."""
+        sensor: Any = _sensor(service, name)
+        if not hasattr(sensor, "decode"):
+            raise Refused(
+                404,
+                f"{name} is a {sensor.kind} sensor and takes no webhooks",
+                "post to /api/events",
+            )
+        body = await request.body()
+        batch = _decoded(sensor, dict(request.headers), body, service)
+        async with _one_of(limiter):
+            await service.submit(batch)
+        return Accepted(accepted=len(batch.events), ids=[event.id for event in batch.events])
+
+    return router
+
+
+@asynccontextmanager
+async def _one_of(limiter: anyio.CapacityLimiter) -> AsyncIterator[None]:
+    try:
+        limiter.acquire_on_behalf_of_nowait(token := object())
+    except anyio.WouldBlock:
+        raise Refused(429, "too much at once", "send it again in a moment", RETRY_SOON) from None
+    try:
+        yield
+    finally:
+        limiter.release_on_behalf_of(token)
+
+
+def _sensor(service: Service, name: str) -> Sensor:
+    sensor = service.sensor(name)
+    if sensor is None:
+        names = [state.name for state in service.sensors()]
+        hint = nearest(name, names) or f"the sensors are {', '.join(names[:20]) or 'none'}"
+        raise Refused(404, f"there is no sensor {name[:200]}", hint)
+    return sensor
+
+
+def _batches(service: Service, events: Sequence[CloudEvent]) -> list[Batch]:
+    """One batch a sensor, all of them checked before the first is submitted."""
+    batches: list[Batch] = []
+    for source in cloudevent.sources(events):
+        sensor = _sensor(service, source)
+        made = [_event(service, sensor, event) for event in events if event.source == source]
+        batches.append(Batch(sensor=source, events=made, repeats=True))
+    return batches
+
+
+def _event(service: Service, sensor: Sensor, came: CloudEvent) -> Event:
+    now = service.clock.now()
+    data, raw, subject = _payload(sensor, came)
+    return Event(
+        id=came.id,
+        source=came.source,
+        type=came.type,
+        subject=came.subject or subject or came.id,
+        time=came.time or now,
+        received=now,
+        data=data,
+        key=came.key,
+        headers=dict(came.extensions),
+        raw=raw,
+    )
+
+
+def _payload(sensor: Sensor, came: CloudEvent) -> tuple[Any, bytes | None, str]:
+    """What the bytes stand for, as the sensor would record them or as its `event(...)` takes it."""
+    try:
+        return sensor.restore(came.data), came.data, ""
+    except SensorError as error:
+        try:
+            made = cast(Event, cast(Any, sensor).event(from_json(came.data)))
+        except Exception:  # noqa: BLE001 - whatever does not fit, the first complaint says best
+            raise Refused(
+                422, f"event {came.id[:200]} does not fit sensor {sensor.name}: {error.what}"
+            ) from error
+        return made.data, made.raw, made.subject
+    except ValidationError as error:
+        raise Refused(
+            422, f"event {came.id[:200]} does not fit sensor {sensor.name}: {said(error.errors())}"
+        ) from error
+
+
+def _decoded(sensor: Any, headers: dict[str, str], body: bytes, service: Service) -> Batch:
+    try:
+        return cast(Batch, sensor.decode(headers, body, service.clock.now()))
+    except SensorError as error:
+        # A webhook's refusal says which status it is answered with.
+        raise Refused(getattr(error, "status", 400), error.what, error.hint) from error

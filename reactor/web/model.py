@@ -1,0 +1,346 @@
+"""What the API answers and takes, typed: these models are the OpenAPI document.
+
+Texts come from outside and may hold what is no Unicode (file names that are not UTF-8): `Text`
+shows such bytes as `\\xff` rather than fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST = 500
+BIGGEST = 2**63 - 1
+
+
+def readable(value: Any) -> Any:
+    """`value` with every text in it fit for UTF-8."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode(
+            "utf-8", "surrogateescape" if _escaped(value) else "backslashreplace"
+        ).decode("utf-8", "backslashreplace")
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value).items()
+        return {readable(str(key)): readable(part) for key, part in pairs}
+    if isinstance(value, (list, tuple)):
+        return [readable(part) for part in cast("list[Any]", value)]
+    return value
+
+
+def _escaped(text: str) -> bool:
+    """Whether every surrogate in it stands for a byte of a file name."""
+    return all("\udc80" <= letter <= "\udcff" for letter in text if "\ud800" <= letter <= "\udfff")
+
+
+Text = Annotated[str, BeforeValidator(readable)]
+Json = Annotated[Any, BeforeValidator(readable)]
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a list, newest first; `next` asks for the part after it (`?before=`)."""
+
+    items: list[Item]
+    next: int | None = None
+
+
+class Status(BaseModel):
+    """How the service is. `waiting` steps are planned and not yet running; of the dead letters that
+    wait, at most 1,000 are counted.
+    """
+
+    name: Text
+    now: datetime
+    leader: bool
+    ready: bool
+    reasons: list[Text]
+    running: int
+    waiting: int
+    deadletters: int
+
+
+class SensorNode(BaseModel):
+    name: Text
+    kind: Text
+    address: Text
+
+
+class RuleNode(BaseModel):
+    """A rule. `after` are the assets whose own events it listens to."""
+
+    name: Text
+    trigger: Text
+    sensors: list[Text]
+    after: list[Text] = []
+    assets: list[Text]
+    paused: bool = False
+    observe: bool = False
+
+
+class AssetNode(BaseModel):
+    name: Text
+    upstream: list[Text]
+    rules: list[Text] = []
+    owner: Text = ""
+    doc: Text = ""
+    group: Text = ""
+    paused: bool = False
+
+
+class Graph(BaseModel):
+    """The declared pipeline, in the order of declaration."""
+
+    name: Text
+    sensors: list[SensorNode]
+    rules: list[RuleNode]
+    assets: list[AssetNode]
+
+
+class Sensor(SensorNode):
+    """A sensor and how it is doing. `lag_seconds` is the age of the newest thing not yet taken."""
+
+    up: bool
+    why: Text = ""
+    lag_seconds: float
+    paused: bool
+    last: datetime | None = None
+
+
+class Event(BaseModel):
+    """An accepted event. `at` is when it happened, `received` when it reached the service."""
+
+    seq: int
+    sensor: Text
+    id: Text
+    type: Text
+    subject: Text
+    at: datetime
+    received: datetime
+    key: Text | None = None
+
+
+class Run(BaseModel):
+    """A launched subgraph. `roots` are the assets that were launched, of all `asset_count` in it;
+    `because` is why, in words.
+    """
+
+    id: int
+    rule: Text
+    status: Text
+    because: Text
+    created: datetime
+    finished: datetime | None = None
+    partition: Text | None = None
+    key: Text | None = None
+    roots: list[Text]
+    asset_count: int
+
+
+class Attempt(BaseModel):
+    """One try; `outcome` is empty while it runs."""
+
+    number: int
+    started: datetime
+    finished: datetime | None = None
+    outcome: Text = ""
+    error: Text = ""
+
+
+class Step(BaseModel):
+    """One asset partition of a run. `because` is the rest of a sentence that begins with it; `runs`
+    are all that wait for it. One that retention has deleted has only its names.
+    """
+
+    id: int | None = None
+    asset: Text
+    partition: Text | None = None
+    status: Text = ""
+    because: Text
+    root: bool
+    note: Text = ""
+    runs: list[int] = []
+    created: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    attempts: list[Attempt] = []
+
+
+class RunDetail(Run):
+    """A run with its answer to "why did this run?", its steps, and the first of its events."""
+
+    why: list[Text]
+    assets: list[Text]
+    steps: list[Step]
+    events: list[Event]
+    event_count: int
+
+
+class EventDetail(Event):
+    """An event with its payload (its JSON, its text, or its bytes in hexadecimal) and its runs.
+
+    `data` is null where `size_bytes` is more than is shown.
+    """
+
+    headers: dict[Text, Text]
+    data: Json = None
+    size_bytes: int
+    runs: list[Run]
+    run_count: int
+
+
+class ActiveStep(BaseModel):
+    """A step that has not ended."""
+
+    step: int
+    status: Text
+    at: datetime
+    partition: Text | None = None
+    note: Text = ""
+
+
+class Ended(BaseModel):
+    """How the newest ended step of an asset ended."""
+
+    status: Text
+    at: datetime
+    note: Text = ""
+
+
+class Asset(AssetNode):
+    """An asset and how it is: `last` is when it was last brought up to date."""
+
+    downstream: list[Text]
+    last: datetime | None = None
+    age_seconds: float | None = None
+    partitions: int
+    active: list[ActiveStep]
+    ended: Ended | None = None
+
+
+class Materialization(BaseModel):
+    """The record that an asset partition was brought up to date."""
+
+    partition: Text | None = None
+    at: datetime
+    step: int
+    handle: Json = None
+    version: Text | None = None
+    metadata: Json = None
+
+
+class AssetDetail(Asset):
+    materializations: list[Materialization]
+    runs: list[Run]
+
+
+class RaisedError(BaseModel):
+    """What a callable of a rule raised for an event."""
+
+    event: Text
+    error: Text
+    at: datetime
+
+
+class RuleDetail(RuleNode):
+    runs: list[Run]
+    raised: list[RaisedError]
+
+
+class SensorDetail(Sensor):
+    rules: list[Text]
+    events: list[Event]
+
+
+class DeadLetter(BaseModel):
+    """Input that could not become an event, and why not."""
+
+    seq: int
+    id: Text
+    sensor: Text
+    subject: Text
+    error: Text
+    at: datetime
+    status: Text
+    size_bytes: int
+
+
+class DeadLetterDetail(DeadLetter):
+    """A dead letter with its bytes: as text where they are one, and always in base64."""
+
+    text: Text | None = None
+    base64: str
+    headers: dict[Text, Text]
+
+
+class Alert(BaseModel):
+    """A message about one root cause; `waiting` are the assets that wait for it."""
+
+    key: Text
+    asset: Text
+    owner: Text
+    text: Text
+    opened: datetime
+    resolved: datetime | None = None
+    waiting: list[Text]
+    folded: int
+
+
+class LogLine(BaseModel):
+    step: int
+    attempt: int
+    at: datetime
+    stream: Text
+    text: Text
+
+
+class Log(BaseModel):
+    """The last lines of a step's output, oldest first."""
+
+    lines: list[LogLine]
+
+
+class Accepted(BaseModel):
+    """The events are recorded. One that was known already is dropped and counted."""
+
+    accepted: int
+    ids: list[Text]
+
+
+class Done(BaseModel):
+    """The command is recorded."""
+
+    done: Text
+
+
+class MaterializeOrder(BaseModel):
+    """Launch these assets by hand; `downstream` with what follows from them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    assets: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    partition: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    downstream: bool = True
+    reason: Annotated[str, Field(max_length=500)] = "launched by hand"
+
+
+class PauseOrder(BaseModel):
+    """Pause a rule, an asset or a sensor, or let it go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["rule", "asset", "sensor"]
+    name: Annotated[str, Field(max_length=500)]
+    paused: bool
+
+
+class CancelOrder(BaseModel):
+    """Why it is cancelled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=500)] = "cancelled by an operator"

@@ -1,0 +1,284 @@
+"""What can be asked: the graph, assets, rules, sensors, runs, events, what failed.
+
+Each answer is one state of the store; what is live (steps that have not ended, how sensors are) is
+the host's, as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from reactor.core.graph import nearest
+from reactor.core.run import ENDED, RunStatus, Step, StepStatus
+from reactor.web import model, shape
+from reactor.web.model import BIGGEST, MOST, Page
+from reactor.web.problem import Problem, Refused
+from reactor.web.service import SensorState, Service
+
+Number = Annotated[int, Path(ge=0, le=BIGGEST)]
+Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most")]
+Before = Annotated[int | None, Query(ge=0, le=BIGGEST, description="Only those before this one")]
+Name = Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")]
+
+RECENT = 10
+PARTITIONS = 50
+_DEAD_COUNTED = 1_000
+_LINES = 5_000
+_PAGES = 100
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (401, 404, 422, 503)
+}
+
+
+def routes(service: Service) -> APIRouter:
+    """The routes that change nothing."""
+    router = APIRouter(responses=_REFUSALS)
+    _now(router, service)
+    _declared(router, service)
+    _happened(router, service)
+    _wrong(router, service)
+    return router
+
+
+def _now(router: APIRouter, service: Service) -> None:
+    @router.get("/api/status", summary="How the service is")
+    async def status() -> model.Status:
+        well, reasons = service.ready()
+        steps = [step for step in service.steps() if step.status not in ENDED]
+        running = sum(step.status is StepStatus.RUNNING for step in steps)
+        dead = await service.read.dead_letters(limit=_DEAD_COUNTED)
+        return model.Status(
+            name=service.name,
+            now=service.clock.now(),
+            leader=service.leader,
+            ready=well,
+            reasons=list(reasons),
+            running=running,
+            waiting=len(steps) - running,
+            deadletters=len(dead),
+        )
+
+    @router.get("/api/graph", summary="The declared pipeline")
+    async def graph() -> model.Graph:
+        return model.Graph(name=service.name, **service.describe())
+
+
+def _declared(router: APIRouter, service: Service) -> None:
+    @router.get("/api/assets", summary="Assets and how they are")
+    async def assets() -> list[model.Asset]:
+        nodes = service.describe()["assets"]
+        known = await service.read.assets([node["name"] for node in nodes])
+        live, down = _live(service), _downstream(nodes)
+        now = service.clock.now()
+        return [
+            shape.asset(node, known[name], live.get(name, ()), down.get(name, ()), now)
+            for node in nodes
+            for name in (node["name"],)
+        ]
+
+    @router.get("/api/assets/{name:path}", summary="One asset")
+    async def asset(name: str) -> model.AssetDetail:
+        nodes = service.describe()["assets"]
+        node = _named("asset", name, nodes)
+        known = await service.read.assets([name])
+        made = await service.read.materializations(name, limit=PARTITIONS)
+        live = _live(service).get(name, ())
+        brief = shape.asset(
+            node, known[name], live, _downstream(nodes).get(name, ()), service.clock.now()
+        )
+        return model.AssetDetail(
+            **brief.model_dump(),
+            materializations=[model.Materialization(**row) for row in made],
+            runs=await _runs(service, asset=name, limit=RECENT),
+        )
+
+    @router.get("/api/rules", summary="Rules")
+    async def rules() -> list[model.RuleNode]:
+        return [model.RuleNode(**rule) for rule in service.describe()["rules"]]
+
+    @router.get("/api/rules/{name:path}", summary="One rule")
+    async def rule(name: str) -> model.RuleDetail:
+        node = _named("rule", name, service.describe()["rules"])
+        raised = await service.read.raised(rule=name, limit=RECENT)
+        return model.RuleDetail(
+            **node,
+            runs=await _runs(service, rule=name, limit=RECENT),
+            raised=[model.RaisedError(**row) for row in raised],
+        )
+
+    @router.get("/api/sensors", summary="Sensors and how they are")
+    async def sensors() -> list[model.Sensor]:
+        return [_sensor(state) for state in service.sensors()]
+
+    @router.get("/api/sensors/{name:path}", summary="One sensor")
+    async def sensor(name: str) -> model.SensorDetail:
+        states = {state.name: state for state in service.sensors()}
+        if name not in states:
+            raise _unknown("sensor", name, list(states))
+        fed = [rule["name"] for rule in service.describe()["rules"] if name in rule["sensors"]]
+        events = await service.read.events(sensor=name, limit=RECENT)
+        return model.SensorDetail(
+            **_sensor(states[name]).model_dump(),
+            rules=fed,
+            events=[shape.event(row) for row in events],
+        )
+
+
+def _happened(router: APIRouter, service: Service) -> None:
+    @router.get("/api/runs", summary="Runs, the newest first")
+    async def runs(
+        status: RunStatus | None = None,
+        rule: Name = None,
+        asset: Name = None,
+        before: Before = None,
+        limit: Limit = 50,
+    ) -> Page[model.Run]:
+        chosen = status.value if status else None
+        found = await _runs(
+            service, status=chosen, rule=rule, asset=asset, before=before, limit=limit
+        )
+        return Page(items=found, next=found[-1].id if len(found) == limit else None)
+
+    @router.get("/api/runs/{id}", summary="One run: why it ran, and what became of it")
+    async def run(id: Number) -> model.RunDetail:
+        row = await service.read.run(id, events_limit=RECENT)
+        if row is None:
+            raise _no_run(id)
+        return shape.run_detail(row, _rules(service))
+
+    @router.get("/api/runs/{id}/log", summary="The end of a step's output")
+    async def log(
+        id: Number, step: Annotated[int, Query(ge=0, le=BIGGEST)], limit: Limit = 200
+    ) -> model.Log:
+        row = await service.read.run(id, events_limit=0)
+        if row is None or step not in [work["step"]["id"] for work in row["works"] if work["step"]]:
+            raise Refused(404, f"run {id} has no step {step}", f"GET /api/runs/{id} lists them")
+        return model.Log(
+            lines=[model.LogLine(**line) for line in await _tail(service, step, limit)]
+        )
+
+    @router.get("/api/events", summary="Accepted events, the newest first")
+    async def events(
+        sensor: Name = None, before: Before = None, limit: Limit = 50
+    ) -> Page[model.Event]:
+        rows = await service.read.events(sensor=sensor, before=before, limit=limit)
+        found = [shape.event(row) for row in rows]
+        return Page(items=found, next=found[-1].seq if len(found) == limit else None)
+
+    @router.get("/api/events/{seq}", summary="One event, and what it launched")
+    async def event(seq: Number) -> model.EventDetail:
+        row = await service.read.event(seq)
+        if row is None:
+            raise Refused(404, f"there is no event {seq}", "GET /api/events lists them")
+        rules = _rules(service)
+        found = [await service.read.run(id, events_limit=0) for id in row["runs"][:RECENT]]
+        launched = [shape.run(run, rules, run["works"]) for run in found if run]
+        return shape.event_detail(row, launched)
+
+
+def _wrong(router: APIRouter, service: Service) -> None:
+    @router.get("/api/deadletters", summary="Input that could not become events")
+    async def dead_letters(
+        sensor: Name = None,
+        status: Literal["waiting", "taken", "replayed", "dropped", "all"] = "waiting",
+        before: Before = None,
+        limit: Limit = 50,
+    ) -> Page[model.DeadLetter]:
+        wanted = None if status == "all" else status
+        rows = await service.read.dead_letters(
+            sensor=sensor, status=wanted, before=before, limit=limit
+        )
+        found = [model.DeadLetter(**row) for row in rows]
+        return Page(items=found, next=found[-1].seq if len(found) == limit else None)
+
+    @router.get("/api/deadletters/{seq}", summary="One dead letter, with its bytes")
+    async def dead_letter(seq: Number) -> model.DeadLetterDetail:
+        row = await service.read.dead_letter(seq)
+        if row is None:
+            raise Refused(404, f"there is no dead letter {seq}", "GET /api/deadletters lists them")
+        return shape.dead_letter(row)
+
+    @router.get("/api/alerts", summary="Alerts, the newest first")
+    async def alerts(
+        open: Annotated[bool | None, Query(description="Only open, or only resolved")] = None,
+        limit: Limit = 50,
+    ) -> list[model.Alert]:
+        rows = await service.read.alerts(is_open=open, limit=limit)
+        return [model.Alert(**row) for row in rows]
+
+
+async def find_run(service: Service, id: int) -> model.Run:
+    """The run of that number. Raises: Refused."""
+    row = await service.read.run(id, events_limit=0)
+    if row is None:
+        raise _no_run(id)
+    return shape.run(row, _rules(service), row["works"])
+
+
+async def _runs(service: Service, **which: Any) -> list[model.Run]:
+    rules = _rules(service)
+    found = [shape.run(row, rules) for row in await service.read.runs(**which)]
+    # What was launched by hand stands in no rule.
+    for run in [run for run in found if not run.roots][:RECENT]:
+        whole = await service.read.run(run.id, events_limit=0)
+        if whole:
+            run.roots = shape.run(whole, rules, whole["works"]).roots
+    return found
+
+
+async def _tail(service: Service, step: int, limit: int) -> Sequence[Mapping[str, Any]]:
+    """The last lines of a step's last attempt that wrote any."""
+    lines: list[Mapping[str, Any]] = []
+    after = (0, 0)
+    for _ in range(_PAGES):
+        more = await service.read.log(step, after=after, limit=_LINES)
+        lines = [*lines, *more][-limit:]
+        if len(more) < _LINES:
+            break
+        after = (more[-1]["attempt"], more[-1]["seq"])
+    return lines
+
+
+def _rules(service: Service) -> shape.Rules:
+    return {rule["name"]: rule for rule in service.describe()["rules"]}
+
+
+def _live(service: Service) -> dict[str, list[Step]]:
+    """The steps that have not ended, by asset."""
+    found: dict[str, list[Step]] = {}
+    for step in service.steps():
+        if step.status in ENDED:
+            continue
+        found.setdefault(step.asset, []).append(step)
+    return found
+
+
+def _downstream(nodes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        for upstream in node["upstream"]:
+            found.setdefault(upstream, []).append(node["name"])
+    return found
+
+
+def _sensor(state: SensorState) -> model.Sensor:
+    return model.Sensor.model_validate(state, from_attributes=True)
+
+
+def _named(kind: str, name: str, nodes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for node in nodes:
+        if node["name"] == name:
+            return node
+    raise _unknown(kind, name, [node["name"] for node in nodes])
+
+
+def _unknown(kind: str, name: str, names: Sequence[str]) -> Refused:
+    hint = nearest(name, names) or f"GET /api/{kind}s lists them"
+    return Refused(404, f"there is no {kind} {name[:200]}", hint)
+
+
+def _no_run(id: int) -> Refused:
+    return Refused(404, f"there is no run {id}", "GET /api/runs lists them")

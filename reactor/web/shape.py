@@ -1,0 +1,144 @@
+"""From the store's rows to what the API answers, and the sentences that say why."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from reactor.core.run import ENDED, Step, StepStatus
+from reactor.web import model
+
+Row = Mapping[str, Any]
+Rules = Mapping[str, Row]
+
+ACTIVE_SHOWN = 100
+_ENDED = frozenset(map(str, ENDED))
+_GOOD = (str(StepStatus.MATERIALIZED), str(StepStatus.UNCHANGED))
+_UNSEEN = (str(StepStatus.SKIPPED), str(StepStatus.CANCELLED))
+
+
+def run(row: Row, rules: Rules, works: Sequence[Row] = ()) -> model.Run:
+    """A run; what it launched is told by its works where they were read, else by its rule."""
+    roots = [work["asset"] for work in works if work["root"]]
+    if not works and row["rule"] in rules:
+        roots = rules[row["rule"]]["assets"]
+    assets = len({work["asset"] for work in works}) if works else row["assets"]
+    return model.Run(**{**row, "roots": list(dict.fromkeys(roots)), "asset_count": assets})
+
+
+def run_detail(row: Row, rules: Rules) -> model.RunDetail:
+    """A run with everything that the page shows of it."""
+    works: Sequence[Row] = row["works"]
+    brief = run(row, rules, works).model_dump()
+    return model.RunDetail(
+        **brief,
+        why=why(row, rules),
+        assets=list(dict.fromkeys(work["asset"] for work in works)),
+        steps=[_step(work) for work in works],
+        events=[event(each) for each in row["events"]],
+        event_count=row["events_count"],
+    )
+
+
+def _step(work: Row) -> model.Step:
+    step: Row = work["step"] or {}
+    own = ("asset", "partition", "because", "root")
+    return model.Step(**{**step, **{name: work[name] for name in own}})
+
+
+def why(row: Row, rules: Rules) -> list[str]:
+    """Why a run ran, in a few sentences: what launched its roots, and what follows from them."""
+    works: Sequence[Row] = row["works"]
+    roots = [work for work in works if work["root"]]
+    rest = list(dict.fromkeys(work["asset"] for work in works if not work["root"]))
+    said = [f"{_named(work)} {work['because']}." for work in roots[:5]]
+    if len(roots) > 5:
+        said.append(f"So did {len(roots) - 5} more.")
+    if row["rule"] in rules:
+        said.append(_rule(row, rules[row["rule"]]))
+    if rest:
+        said.append(f"{_listed(rest)} {'follows' if len(rest) == 1 else 'follow'} from it.")
+    elif works:
+        said.append("Nothing else follows from it.")
+    return said
+
+
+def _named(work: Row) -> str:
+    return f"{work['asset']}[{work['partition']}]" if work["partition"] else work["asset"]
+
+
+def _rule(row: Row, rule: Row) -> str:
+    times = sum(firing["matches_count"] for firing in row["firings"])
+    key = f" for {row['key']}" if row["key"] is not None else ""
+    often = f" {times:,} times" if times > 1 else ""
+    events = row["events_count"]
+    of = f", with {events:,} events" if events > 1 else ""
+    return f"Rule {rule['name']} came true{often}{key}{of}: {rule['trigger']}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    if len(names) > 6:
+        return f"{', '.join(names[:5])} and {len(names) - 5} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def event(row: Row) -> model.Event:
+    return model.Event(**row, sensor=row["source"], at=row["time"])
+
+
+def event_detail(row: Row, runs: Iterable[model.Run]) -> model.EventDetail:
+    told = {"sensor": row["source"], "at": row["time"], "run_count": len(row["runs"])}
+    return model.EventDetail(**{**row, **told, "runs": list(runs)})
+
+
+def asset(
+    node: Row, known: Row, live: Sequence[Step], downstream: Sequence[str], now: datetime
+) -> model.Asset:
+    """An asset: its declaration, what the store knows of it, and its steps that have not ended."""
+    made: Row | None = known["materialization"]
+    last = datetime.fromisoformat(made["at"]) if made else None
+    return model.Asset(
+        **node,
+        downstream=list(downstream),
+        last=last,
+        age_seconds=max(0.0, (now - last).total_seconds()) if last else None,
+        partitions=known["partitions"],
+        active=[active(step) for step in live[:ACTIVE_SHOWN]],
+        ended=ended(known["step"]),
+    )
+
+
+def active(step: Step) -> model.ActiveStep:
+    """A step that has not ended."""
+    started = step.started if step.status is StepStatus.RUNNING else None
+    return model.ActiveStep(
+        step=step.id,
+        status=step.status,
+        at=started or step.created,
+        partition=step.partition,
+        note=step.note,
+    )
+
+
+def ended(step: Row | None) -> model.Ended | None:
+    """How the newest step ended; None if it has not, or says nothing of the asset."""
+    if step is None or step["status"] not in _ENDED or step["status"] in _UNSEEN:
+        return None
+    at = step["finished"] or step["created"]
+    return model.Ended(status=step["status"], at=at, note=step["note"])
+
+
+def dead_letter(row: Row) -> model.DeadLetterDetail:
+    """A dead letter with its bytes."""
+    raw: bytes = row["raw"]
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = None
+    return model.DeadLetterDetail(
+        **{**row, "text": text, "base64": base64.b64encode(raw).decode(), "size_bytes": len(raw)}
+    )

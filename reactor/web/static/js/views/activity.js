@@ -1,0 +1,55 @@
+// What happens now: open alerts, the latest runs, the latest events.
+
+import { h, sync } from "../dom.js";
+import { count, place } from "../words.js";
+import { eventRow, runRow } from "./part.js";
+
+const RUNS = 12;
+const EVENTS = 16;
+
+export function activity(model) {
+  const alerts = h("div");
+  const runs = h("ul", { class: "rows" });
+  const events = h("ul", { class: "rows events" });
+  const noRuns = h("p", { class: "nothing" }, "Nothing has run yet. A run appears here when a rule fires.");
+  const noEvents = h("p", { class: "nothing" }, "No event has arrived yet.");
+  const letters = h("small");
+  const element = h(
+    "div",
+    {},
+    alerts,
+    h("section", { "aria-label": "Runs" }, h("h2", {}, "Runs"), noRuns, runs),
+    h("section", { "aria-label": "Events" }, h("h2", {}, "Events", letters), noEvents, events),
+  );
+  let more = { runs: RUNS, events: EVENTS };
+  const wider = (what, section) => {
+    const button = h("button", { type: "button", class: "wider", onclick: () => ((more = { ...more, [what]: Infinity }), update()) }, "Show more");
+    section.append(button);
+    return button;
+  };
+  const moreRuns = wider("runs", element.children[1]);
+  const moreEvents = wider("events", element.children[2]);
+
+  function update() {
+    alerts.replaceChildren(...problems(model));
+    sync(runs, model.runs.slice(0, more.runs), (run) => run.id, (run) => [run.status, run.finished, run.because, run.roots, run.asset_count].join(), runRow);
+    sync(events, model.events.slice(0, more.events), (event) => event.seq, (event) => String(event.count), eventRow);
+    noRuns.hidden = model.runs.length > 0;
+    noEvents.hidden = model.events.length > 0;
+    moreRuns.hidden = model.runs.length <= more.runs;
+    moreEvents.hidden = model.events.length <= more.events;
+    const dead = model.status.deadletters ?? 0;
+    letters.replaceChildren(dead ? h("a", { href: "#/deadletters" }, dead < 1000 ? count(dead, "dead letter") : "1,000 dead letters or more") : "");
+  }
+  update();
+  return { element, update };
+}
+
+function problems(model) {
+  const found = model.alerts.map((alert) => h("p", { class: "problem" }, alert.asset ? h("a", { href: place("assets", alert.asset) }, alert.text) : alert.text));
+  for (const sensor of model.sensors.values()) {
+    if (sensor.up === false) found.push(h("p", { class: "problem mild" }, h("a", { href: place("sensors", sensor.name) }, `${sensor.name} is not reached`), sensor.why ? `: ${sensor.why}` : ""));
+  }
+  if (!model.status.ready) found.push(h("p", { class: "problem mild" }, `Not ready: ${model.status.reasons.join("; ")}`));
+  return found;
+}

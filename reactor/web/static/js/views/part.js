@@ -1,0 +1,78 @@
+// Pieces that several views are made of.
+
+import { h } from "../dom.js";
+import { ago, count, instant, place } from "../words.js";
+
+/** A dot that says what became of something. */
+export function mark(state) {
+  return h("span", { class: "mark", "data-state": state, role: "img", "aria-label": state });
+}
+
+/** How long ago, kept up to date by the page. */
+export function since(at) {
+  return at ? h("time", { datetime: at, title: instant(at), "data-at": at }, ago(at)) : "";
+}
+
+/** Something in a row that leads to its details. */
+export function runRow(run) {
+  return h(
+    "a",
+    { class: "row", href: place("runs", run.id) },
+    mark(run.status),
+    h("span", { class: "what" }, sentence(run)),
+    h("span", { class: "when" }, since(run.created)),
+    h("span", { class: "more" }, [`run ${run.id}`, run.status, count(run.asset_count, "asset"), run.partition, run.key].filter(Boolean).join(" · ")),
+  );
+}
+
+/** `raw_orders because inbox saw inbox/monday.csv`, what was launched in bold. */
+export function sentence(run) {
+  const [root] = run.roots;
+  const others = run.roots.length - 1;
+  return root === undefined
+    ? [h("b", {}, run.rule), ` ${run.because}`]
+    : [h("b", {}, root), others > 0 ? ` and ${others} more` : "", ` ${run.because}`];
+}
+
+export function eventRow(event) {
+  return h(
+    "a",
+    { class: "row", href: place("events", event.seq) },
+    h("span", { class: "what" }, event.sensor, h("span", {}, `  ${event.subject || event.type}`), event.count > 1 ? h("span", {}, `  and ${(event.count - 1).toLocaleString()} before`) : ""),
+    h("span", { class: "when" }, since(event.at)),
+  );
+}
+
+/** Links to things of one kind, in one line. */
+export function links(kind, names) {
+  return names.length ? h("ul", { class: "links" }, names.map((name) => h("li", {}, h("a", { href: place(kind, name) }, name)))) : "none";
+}
+
+/** Facts beside their names; empty ones are left out. */
+export function facts(pairs) {
+  const shown = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return h("dl", { class: "facts" }, shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+}
+
+export function back() {
+  return h("a", { class: "back", href: "#/" }, "← Events and runs");
+}
+
+/** A button that asks the service to do something and says what went wrong. */
+export function action(label, work) {
+  const wrong = h("span", { class: "wrong", role: "alert", hidden: true });
+  const press = async () => {
+    button.disabled = true;
+    wrong.hidden = true;
+    try {
+      await work();
+    } catch (error) {
+      wrong.textContent = error.message;
+      wrong.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  };
+  const button = h("button", { type: "button", class: "action", onclick: press }, label);
+  return [button, wrong];
+}
