@@ -1,0 +1,3 @@
+from reactor.cli.app import main
+
+main()

@@ -1,0 +1,146 @@
+"""`reactor`: the table of commands, and how errors and exit codes come out.
+
+Exit codes: 0 fine, 1 the work failed, 2 bad usage or bad pipeline. What a user did wrong is said in
+one clear line on stderr, never as a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from reactor.cli.complaint import BadUsage, complain
+from reactor.core.errors import DefinitionError, ReactorError, SettingsError
+
+UsageError: Any = typer.BadParameter.__base__
+
+FIRST, LOOK, RUN, ASK = "Start here", "Look at a pipeline", "Run it", "Ask a running service"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    panel: str
+    help: str
+
+
+COMMANDS = {
+    "demo": _Entry(FIRST, "Everything at once, on real events: see what runs, and why."),
+    "init": _Entry(FIRST, "Write a small commented project with a test."),
+    "dev": _Entry(FIRST, "Serve a pipeline, and load it anew on each save."),
+    "check": _Entry(LOOK, "Load a pipeline and say all that is wrong with it."),
+    "graph": _Entry(LOOK, "Show its graph as text, Mermaid, DOT or JSON."),
+    "plan": _Entry(LOOK, "Show what an event would launch, and why; nothing runs."),
+    "serve": _Entry(RUN, "Run the service."),
+    "emit": _Entry(RUN, "Hand an event to a running service."),
+    "materialize": _Entry(RUN, "Launch assets by hand."),
+    "runs": _Entry(ASK, "List, show, follow, cancel or resume runs; read their logs."),
+    "events": _Entry(ASK, "List, show or follow events."),
+    "deadletters": _Entry(ASK, "List, show, replay or drop input that could not be read."),
+    "assets": _Entry(ASK, "List assets and how they are; pause or resume one."),
+    "rules": _Entry(ASK, "List rules; pause or resume one."),
+    "sensors": _Entry(ASK, "List sensors and how they are; pause or resume one."),
+    "doctor": _Entry(ASK, "Say what is not well with a running service."),
+}
+
+
+_WIDEST = max(map(len, COMMANDS))
+
+_MORE = """TARGET is path/to/pipeline.py, path.py:name or module:name. Settings come from flags,
+then REACTOR_* variables, then [tool.reactor] in pyproject.toml. reactor COMMAND --help says more;
+reactor --install-completion teaches your shell."""
+
+
+class Commands(TyperGroup):
+    """The commands by name and help alone; the one that is called is imported then."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, entry in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=entry.help)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write_usage("reactor", "COMMAND ...")
+        formatter.write_paragraph()
+        formatter.write_text("Real events in, only the affected assets launched.")
+        for panel in dict.fromkeys(entry.panel for entry in COMMANDS.values()):
+            named = [(name, one.help) for name, one in COMMANDS.items() if one.panel == panel]
+            with formatter.section(panel):
+                formatter.write_dl([(f"{name:<{_WIDEST}}", text) for name, text in named])
+        formatter.write_paragraph()
+        formatter.write_text(_MORE)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            module = import_module(f"reactor.cli.{args[0]}")
+            self.commands[args[0]] = get_command(module.app)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=True,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def reactor(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Real events in, only the affected assets launched."""
+    if show_version:
+        metadata = import_module("importlib.metadata")
+        typer.echo(f"reactor {metadata.version('reactor-orchestrator')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and ends the process."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = get_command(app)(arguments, prog_name="reactor", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except UsageError as error:
+        _complain_of_usage(error)
+        return 2
+    except DefinitionError as error:
+        for problem in error.problems:
+            complain(str(problem))
+        return 2
+    except ReactorError as error:
+        complain(str(error))
+        return 2 if isinstance(error, (SettingsError, BadUsage)) else 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has had enough; the interpreter must not try to flush once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:  # noqa: BLE001 - the last boundary: a defect of ours, to be reported whole
+        complain("this is a defect of reactor itself; please report it with what follows")
+        traceback.print_exc()
+        return 1
+
+
+def _complain_of_usage(error: Any) -> None:
+    message = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx is not None else "reactor"
+    complain(f"{message[:1].lower()}{message[1:]} (see {path} --help)")

@@ -1,0 +1,99 @@
+"""`reactor doctor`: what is not well with a running service."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+
+from reactor.cli.client import Client, Host, Port
+from reactor.cli.screen import Json, ago, commands, count, say, show_json, span, styled, table
+
+BEHIND_S = 60.0
+app = commands()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to look at: `grave` if the service does not do its work."""
+
+    about: str
+    what: str
+    grave: bool = False
+
+
+@app.command()
+def doctor(host: Host = None, port: Port = None, as_json: Json = False) -> None:
+    """Say what is not well with a running service; ends with 1 if it does not do its work."""
+    client = Client(host, port)
+    status = client.get("/api/status")
+    found = [
+        *(Finding("service", reason, True) for reason in status["reasons"]),
+        *_sensors(client.get("/api/sensors")),
+        *_assets(client.get("/api/assets")),
+        *_alerts(client.get("/api/alerts", open="true")),
+        *_rules(client),
+    ]
+    if status["deadletters"]:
+        letters = count(status["deadletters"], "dead letter")
+        found.append(Finding("dead letters", f"{letters}: reactor deadletters list"))
+    if as_json:
+        show_json({"status": status, "findings": [asdict(each) for each in found]})
+    else:
+        role = "leader" if status["leader"] else "stand-by"
+        work = f"{status['running']} running, {status['waiting']} waiting"
+        say(styled(f"{status['name']} ", "bold"), f"at {client.url}, {role}: {work}")
+        colours = {True: "red", False: "yellow"}
+        rows = [(styled(each.about, colours[each.grave]), each.what) for each in found]
+        table(("about", "what"), rows, "all is well")
+    if any(each.grave for each in found):
+        raise typer.Exit(1)
+
+
+def _sensors(sensors: list[dict[str, Any]]) -> list[Finding]:
+    found: list[Finding] = []
+    for each in sensors:
+        name = f"sensor {each['name']}"
+        if each["paused"]:
+            found.append(Finding(name, "is paused"))
+        elif not each["up"]:
+            found.append(Finding(name, f"is down: {each['why']}", True))
+        elif each["lag_seconds"] > BEHIND_S:
+            found.append(Finding(name, f"is {span(each['lag_seconds'])} behind"))
+    return found
+
+
+def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
+    found: list[Finding] = []
+    for each in assets:
+        name = f"asset {each['name']}"
+        if each["paused"]:
+            found.append(Finding(name, "is paused"))
+        for step in each["active"]:
+            if step["status"] in ("blocked", "held", "retrying"):
+                note = f": {step['note']}" if step["note"] else ""
+                found.append(Finding(name, f"{step['status']} since {ago(step['at'])}{note}"))
+        if each["ended"] and each["ended"]["status"] == "failed":
+            note = f": {each['ended']['note']}" if each["ended"]["note"] else ""
+            found.append(Finding(name, f"failed {ago(each['ended']['at'])}{note}"))
+        elif not each["last"] and not each["active"]:
+            found.append(Finding(name, "was never built"))
+    return found
+
+
+def _alerts(alerts: list[dict[str, Any]]) -> list[Finding]:
+    return [Finding("alert", f"{each['text']} ({ago(each['opened'])})") for each in alerts]
+
+
+def _rules(client: Client) -> list[Finding]:
+    found: list[Finding] = []
+    for rule in client.get("/api/rules"):
+        name = f"rule {rule['name']}"
+        if rule["paused"]:
+            found.append(Finding(name, "is paused"))
+        elif rule["observe"]:
+            continue
+        elif not client.get("/api/runs", rule=rule["name"], limit=1)["items"]:
+            found.append(Finding(name, "has launched nothing yet"))
+    return found

@@ -1,0 +1,29 @@
+"""`reactor materialize`: assets launched by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reactor.cli.client import Client, Host, Port
+from reactor.cli.screen import Json, commands, done
+
+app = commands()
+
+
+@app.command()
+def materialize(
+    assets: Annotated[list[str], typer.Argument(metavar="ASSET...", help="Which.")],
+    partition: Annotated[str | None, typer.Option(help="Only this partition of them.")] = None,
+    only: Annotated[bool, typer.Option("--only", help="Without what follows from them.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
+    host: Host = None,
+    port: Port = None,
+    as_json: Json = False,
+) -> None:
+    """Launch assets by hand, and what follows from them."""
+    order = {"assets": assets, "partition": partition, "downstream": not only}
+    if reason:
+        order["reason"] = reason
+    done(Client(host, port).post("/api/materialize", order), as_json)
