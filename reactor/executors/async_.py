@@ -24,12 +24,12 @@ class AsyncExecutor:
             value = job.call(**job.arguments)
             return await value if inspect.isawaitable(value) else value
         except SystemExit as asked:
-            raise StepError(f"asked to exit with {asked.code!r}", where=job.asset) from asked
+            raise StepError(f"asked to exit with {asked.code!r}") from asked
         except anyio.get_cancelled_exc_class() as cancelled:
             if anyio.get_current_task().has_pending_cancellation():
                 raise
             raise StepError(
-                "was cancelled, and not by the service", where=job.asset,
+                "was cancelled, and not by the service",
                 hint="something that it awaited had been cancelled",
             ) from cancelled  # fmt: skip
 

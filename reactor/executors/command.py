@@ -71,7 +71,7 @@ class CommandExecutor:
         try:
             out, err = Output("stdout", job.emit), Output("stderr", job.emit)
         except OSError as error:
-            raise StepError(f"cannot start {job.argv[0]}: {error}", where=job.asset) from error
+            raise StepError(f"cannot start {job.argv[0]}: {error}") from error
         try:
             ending = await self._carry_out(job, out, err)
         finally:
@@ -90,7 +90,7 @@ class CommandExecutor:
         try:
             process = await self._warden.start(launch, [out.inlet, err.inlet])
         except OSError as error:
-            raise StepError(f"cannot start {job.argv[0]}: {error}", where=job.asset) from error
+            raise StepError(f"cannot start {job.argv[0]}: {error}") from error
         finally:
             out.close_inlet()
             err.close_inlet()
@@ -103,7 +103,8 @@ class CommandExecutor:
                 await process.stop(self._grace)
             del self.running[key]
         if ending.left:
-            job.emit("stderr", f"{ending.left} processes that {job.argv[0]} left behind were ended")
+            what = "1 process" if ending.left == 1 else f"{ending.left} processes"
+            job.emit("stderr", f"{job.argv[0]} had left {what} behind, now ended")
         return ending
 
     def _failed(self, job: Job, ending: Ending, err: Output) -> StepError:
@@ -116,7 +117,7 @@ class CommandExecutor:
             hint = "the kernel ran out of memory and killed something just then"
         if err.tail:
             what += "; the end of its stderr:\n" + "\n".join(err.tail)
-        return StepError(what, where=job.asset, hint=hint)
+        return StepError(what, hint=hint)
 
 
 def _last_line(out: Output) -> Any:

@@ -22,6 +22,7 @@ from reactor.executors.ending import Ending
 
 _WARDEN = Path(__file__).with_name("warden.py")
 _LEAVES_WITHIN_S = 2.0
+_MORE_TRIES = 2
 AT_ONCE = timedelta(0)
 
 
@@ -45,16 +46,23 @@ class Guarded:
     if it could not be started. `ending` is None until nothing of it is left.
     """
 
-    def __init__(self, control: socket.socket, on_end: Callable[[], None]) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self.pid = self.started = 0
         self.ending: Ending | None = None
-        self._control, self._on_end = control, on_end
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when it ends, unless it already has."""
+        self._control = control
         self._unread = self._unsent = b""
         self._sent = False
         self._begun, self._over = anyio.Event(), anyio.Event()
         self._loop = asyncio.get_running_loop()
         control.setblocking(False)
         self._loop.add_reader(control, self._read)
+
+    @property
+    def never_begun(self) -> bool:
+        """Whether its ward was killed before it could start anything."""
+        return self.pid == 0 and self.ending == Ending()
 
     async def ended(self) -> Ending:
         """How it ended, once nothing of it is left. Cancelling this stops nothing."""
@@ -121,7 +129,7 @@ class Guarded:
             self._control.close()
             self._begun.set()
             self._over.set()
-            self._on_end()
+            self.on_end()
 
 
 class Warden:
@@ -132,17 +140,30 @@ class Warden:
         self._pid = 0
         self._starting = anyio.Lock()
 
-    async def start(
-        self, launch: Launch, descriptors: Sequence[int], on_end: Callable[[], None] = lambda: None
-    ) -> Guarded:
+    async def start(self, launch: Launch, descriptors: Sequence[int]) -> Guarded:
         """A process whose stdin is empty and whose descriptors 1, 2, 3 ... are those given.
 
         One that could not be started has ended, refused. If this is cancelled, nothing is left.
 
         Raises: OSError if not even the warden could be started.
         """
+        process = await self._start(launch, descriptors)
+        for _ in range(_MORE_TRIES):
+            if process.never_begun:
+                process = await self._start(launch, descriptors)
+        return process
+
+    async def aclose(self) -> None:
+        """Lets the warden go, which ends once nothing that it started is left."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            with move_on_after(_LEAVES_WITHIN_S):
+                await _ended(self._pid)
+
+    async def _start(self, launch: Launch, descriptors: Sequence[int]) -> Guarded:
         ours, theirs = socket.socketpair()
-        process = Guarded(ours, on_end)
+        process = Guarded(ours)
         try:
             process.prepare(launch)
             with theirs:
@@ -155,14 +176,6 @@ class Warden:
                 await process.stop(AT_ONCE)
             raise
         return process
-
-    async def aclose(self) -> None:
-        """Lets the warden go, which ends once nothing that it started is left."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-            with move_on_after(_LEAVES_WITHIN_S):
-                await _ended(self._pid)
 
     async def _hand_over(self, descriptors: Sequence[int]) -> None:
         async with self._starting:
@@ -187,9 +200,13 @@ class Warden:
         await self.aclose()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        try:
+            with theirs, CancelScope(shield=True):
+                self._pid = await to_thread.run_sync(_start_warden, theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
         self._socket = ours
-        with theirs:
-            self._pid = await to_thread.run_sync(_start_warden, theirs.fileno())
 
 
 def _start_warden(stdin: int) -> int:

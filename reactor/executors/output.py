@@ -11,8 +11,9 @@ from collections.abc import Callable
 LINE_CHARACTERS = 65_536
 """A longer line is handed on in pieces of this length."""
 
-_CHUNK_BYTES = 65_536
-_PIPE_CHUNKS = 32
+_CHUNK_BYTES = 16_384
+"""Read at once: a chunk of the shortest lines keeps the loop for some milliseconds."""
+_PIPE_CHUNKS = 128
 _TAIL_LINES = 10
 
 

@@ -110,7 +110,7 @@ def _call(ticket: _Ticket) -> None:
         what = (
             f"asked to exit with {error.code!r}" if isinstance(error, SystemExit) else repr(error)
         )
-        ticket.error = StepError(what, where=job.asset)
+        ticket.error = StepError(what)
         ticket.error.__cause__ = error
 
 

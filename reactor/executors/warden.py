@@ -63,7 +63,7 @@ def main(service: int) -> None:
     _prctl(_PR_SET_NAME, b"reactor-warden")
     launches = socket.socket(fileno=0)
     death = _pidfd(service)
-    woken = _wake_on_child()
+    warden, woken = os.getpid(), _wake_on_child()
     wards: set[int] = set()
     gc.freeze()
     while _more_may_come(launches, death):
@@ -71,7 +71,7 @@ def main(service: int) -> None:
         spare = os.fork()
         if spare == 0:
             os.close(taken)
-            _as(_ward, launches, hand, death)
+            _as(_ward, launches, hand, death, warden)
         os.close(hand)
         wards.add(spare)
         if not _until_taken(taken, woken, death, wards):
@@ -119,21 +119,19 @@ def _reap_wards(wards: set[int]) -> None:
             _signal([orphan, *_below(orphan)], signal.SIGKILL)
 
 
-def _ward(launches: socket.socket, hand: int, death: int) -> int:
+def _ward(launches: socket.socket, hand: int, death: int, warden: int) -> int:
     """Waits with its command for a launch, then watches over it until nothing of it is left."""
-    warden = os.getppid()
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != warden:
+    if not _dies_with(warden):
         return 1
     _prctl(_PR_SET_NAME, b"reactor-ward")
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     woken = _wake_on_child()
     ours, theirs = socket.socketpair()
-    command = os.fork()
+    ward, command = os.getpid(), os.fork()
     if command == 0:
         os.close(hand)
         ours.close()
-        _as(_command, launches, theirs)
+        _as(_command, launches, theirs, ward)
     theirs.close()
     launches.close()
     _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
@@ -143,21 +141,20 @@ def _ward(launches: socket.socket, hand: int, death: int) -> int:
     # The next ward is not forked while this command is being exec'd, if that is quick: they would
     # only slow each other down.
     select.select([ours], [], [], _EXEC_S)
-    os.write(hand, b".")
+    with suppress(BrokenPipeError):
+        os.write(hand, b".")
     os.close(hand)
     _Watch(command, descriptors[0], ours, death, woken).until_nothing_is_left()
     return 0
 
 
-def _command(launches: socket.socket, ward: socket.socket) -> int:
+def _command(launches: socket.socket, ward: socket.socket, parent: int) -> int:
     """Waits for a launch and becomes it; only a refusal returns."""
-    parent = os.getppid()
     os.setsid()
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not _dies_with(parent):
         return 1
     _, descriptors, _, _ = socket.recv_fds(launches, 1, _DESCRIPTORS)
     if not descriptors:
@@ -321,6 +318,12 @@ def _prctl(option: int, value: Any) -> None:
     """What only Linux has; elsewhere a command's own processes end, its orphans do not."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _dies_with(parent: int) -> bool:
+    """Has the kernel kill this process when its parent ends; False if it just did."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
 
 
 def _pidfd(pid: int) -> int:

@@ -55,11 +55,14 @@ class Worker:
         launch = Launch(argv, os.environ, os.getcwd())
         descriptors = [self._out.inlet, self._err.inlet, self._theirs.fileno()]
         try:
-            self.process = await warden.start(launch, descriptors, self._ended)
+            self.process = await warden.start(launch, descriptors)
         finally:
             self._out.close_inlet()
             self._err.close_inlet()
             self._theirs.close()
+        self.process.on_end = self._ended
+        if self.process.ending is not None:
+            self._ended()
 
     async def carry_out(self, job: Job, message: bytes) -> dict[str, Any] | None:
         """The answer to the job; None if the worker ended without one."""

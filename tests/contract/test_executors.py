@@ -109,7 +109,7 @@ async def test_it_raises_what_the_work_raised(executor: Executor, kind: Kind) ->
 async def test_work_that_asks_to_exit_ends_itself_and_not_the_service(
     executor: Executor, kind: Kind
 ) -> None:
-    with pytest.raises(StepError, match="exit.*3"):
+    with pytest.raises(StepError, match=r"exit.*3"):
         await executor.run(kind.job(1, "leave", {"code": 3}))
     assert kind.value(await executor.run(kind.job(2, "echo", {"value": "on"}))) == "on"
 
