@@ -1,0 +1,7 @@
+"""Durable state: one schema, one writer, one transaction a turn."""
+
+from reactor.store.commands import LogLine
+from reactor.store.opening import open_reading, open_store
+from reactor.store.reading import Reading
+
+__all__ = ["LogLine", "Reading", "open_reading", "open_store"]

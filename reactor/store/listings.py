@@ -1,0 +1,194 @@
+"""What people ask about assets and sensors, and the smaller lists: alerts, dead letters, audit.
+
+Knows: which rows belong together. Refuses to know: who asks, and by which protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from reactor.core.run import ENDED, StepStatus
+from reactor.store import schema
+from reactor.store.encoding import unkeyed
+from reactor.store.queries import steps_by_id
+from reactor.store.showing import Query, Row, page, rows
+
+
+def assets(connection: sa.Connection, names: Sequence[str] | None = None) -> dict[str, Row]:
+    """What is known of each asset: its latest materialization, how many partitions have one, and
+    its last step. Without `names`, of all that ever had a step.
+    """
+    made, step = schema.materialization, schema.step
+    found: dict[str, Row] = {}
+    for name in _step_assets(connection) if names is None else names:
+        latest = sa.select(made).where(made.c.asset == name).order_by(made.c.at.desc()).limit(1)
+        current = rows(connection, latest)
+        for row in current:
+            row["partition"] = unkeyed(row["partition"])
+        partitions = sa.select(sa.func.count()).select_from(made).where(made.c.asset == name)
+        last = sa.select(step).where(step.c.asset == name).order_by(step.c.id.desc()).limit(1)
+        found[name] = {
+            "asset": name,
+            "materialization": next(iter(current), None),
+            "partitions": connection.scalar(partitions),
+            "step": next(iter(rows(connection, last)), None),
+        }
+    return found
+
+
+def _step_assets(connection: sa.Connection) -> list[str]:
+    """The assets that have steps: one look into the index for each, not one for each step."""
+    asset, names = schema.step.c.asset, list[str]()
+    after = sa.bindparam("after")
+    query = sa.select(asset).where(asset > after).order_by(asset).limit(1)
+    while (name := connection.scalar(query, {"after": names[-1] if names else ""})) is not None:
+        names.append(name)
+    return names
+
+
+def steps(
+    connection: sa.Connection, asset: str, *, limit: int = 50, before: int | None = None
+) -> list[Row]:
+    """The steps of an asset, with their attempts."""
+    step = schema.step.c
+    newest = page(sa.select(step.id).where(step.asset == asset), step.id, limit, before)
+    found = steps_by_id(connection, connection.scalars(newest).all())
+    return sorted(found, key=lambda row: row["id"], reverse=True)
+
+
+def materializations(
+    connection: sa.Connection, asset: str, *, limit: int = 50, before: int | None = None
+) -> list[Row]:
+    """How an asset was brought up to date, time after time."""
+    made = schema.materialization_history
+    query = sa.select(made).where(made.c.asset == asset)
+    return rows(connection, page(query, made.c.id, limit, before))
+
+
+def log(
+    connection: sa.Connection,
+    step: int,
+    *,
+    attempt: int | None = None,
+    after: tuple[int, int] = (0, 0),
+    limit: int = 1_000,
+) -> list[Row]:
+    """The output of a step in the order it came, of one attempt or of all: what follows the
+    line (attempt, seq) `after`.
+    """
+    line = schema.log_line.c
+    beyond = sa.or_(line.attempt > after[0], sa.and_(line.attempt == after[0], line.seq > after[1]))
+    query = sa.select(schema.log_line).where(line.step == step, beyond)
+    if attempt is not None:
+        query = query.where(line.attempt == attempt)
+    return rows(connection, query.order_by(line.attempt, line.seq).limit(limit))
+
+
+def dead_letters(
+    connection: sa.Connection,
+    *,
+    sensor: str | None = None,
+    status: str | None = "waiting",
+    limit: int = 50,
+    before: int | None = None,
+) -> list[Row]:
+    """Dead letters of one status, or of all for None, without their bytes: `size_bytes`."""
+    dead = schema.dead_letter
+    columns = [column for column in dead.columns if column is not dead.c.raw]
+    query = sa.select(*columns, sa.func.length(dead.c.raw).label("size_bytes"))
+    if sensor is not None:
+        query = query.where(dead.c.sensor == sensor)
+    if status is not None:
+        query = query.where(dead.c.status == status)
+    return rows(connection, page(query, dead.c.seq, limit, before))
+
+
+def dead_letter(connection: sa.Connection, seq: int) -> Row | None:
+    """One dead letter: `raw` is its bytes."""
+    query = sa.select(schema.dead_letter).where(schema.dead_letter.c.seq == seq)
+    return next(iter(rows(connection, query)), None)
+
+
+def alerts(connection: sa.Connection, *, is_open: bool | None = None, limit: int = 50) -> list[Row]:
+    """Alerts, the newest first; open ones, resolved ones, or (None) both."""
+    alert = schema.alert
+    query = sa.select(alert).order_by(alert.c.opened.desc(), alert.c.key).limit(limit)
+    if is_open is not None:
+        query = query.where(alert.c.resolved.is_(None) == sa.literal(is_open))
+    return rows(connection, query)
+
+
+def pauses(connection: sa.Connection) -> list[Row]:
+    """What operators have paused."""
+    return rows(connection, sa.select(schema.pause).order_by(*schema.pause.primary_key))
+
+
+def sensors(connection: sa.Connection, *, parts: int = 100) -> dict[str, Row]:
+    """The positions of all sensors, by `kind/name`: how many `parts`, and the first of them."""
+    held = schema.position.c
+    sizes = sa.select(held.sensor, sa.func.count()).group_by(held.sensor).order_by(held.sensor)
+    found: dict[str, Row] = {}
+    for sensor, size in connection.execute(sizes).all():
+        query = sa.select(held.part, held.value).where(held.sensor == sensor)
+        first = connection.execute(query.order_by(held.part).limit(parts))
+        found[sensor] = {"parts": size, "positions": dict(first.tuples().all())}
+    return found
+
+
+def raised(
+    connection: sa.Connection,
+    *,
+    rule: str | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> list[Row]:
+    """Errors that callables of rules raised."""
+    query = sa.select(schema.raised)
+    if rule is not None:
+        query = query.where(schema.raised.c.rule == rule)
+    return rows(connection, page(query, schema.raised.c.id, limit, before))
+
+
+def audit(connection: sa.Connection, *, limit: int = 50, before: int | None = None) -> list[Row]:
+    """What operators did."""
+    return rows(connection, page(sa.select(schema.audit), schema.audit.c.id, limit, before))
+
+
+def counts(connection: sa.Connection) -> Row:
+    """Totals for metrics: runs by status, live steps by status, what waits, what was counted."""
+    run, step, dead = schema.run.c, schema.step.c, schema.dead_letter.c
+    live = [status.value for status in StepStatus if status not in ENDED]
+    open_alerts = sa.select(sa.func.count()).where(schema.alert.c.resolved.is_(None))
+    return {
+        "runs": _by(connection, sa.select(run.status, sa.func.count()).group_by(run.status)),
+        "steps": _by(
+            connection,
+            sa.select(step.status, sa.func.count())
+            .where(step.finished.is_(None), step.status.in_(live))
+            .group_by(step.status),
+        ),
+        "dead_letters": _by(
+            connection,
+            sa.select(dead.sensor, sa.func.count())
+            .where(dead.status == "waiting")
+            .group_by(dead.sensor),
+        ),
+        "alerts": connection.scalar(open_alerts),
+        "inbox": connection.scalar(sa.select(sa.func.count()).select_from(schema.inbox)),
+        "tally": tally(connection),
+    }
+
+
+def _by(connection: sa.Connection, query: Query) -> dict[str, int]:
+    return dict(sorted((name, number) for name, number in connection.execute(query)))
+
+
+def tally(connection: sa.Connection) -> dict[str, dict[str, int]]:
+    """How many events were filtered, by sensor, and how many matches expired, by fate."""
+    found: dict[str, dict[str, int]] = {"filtered": {}, "expired": {}}
+    table = schema.tally
+    for kind, name, number in connection.execute(sa.select(table).order_by(*table.primary_key)):
+        found[kind][name] = number
+    return found

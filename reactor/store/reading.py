@@ -1,0 +1,103 @@
+"""What a store answers, beside the writer: the asynchronous face of queries.py and listings.py.
+
+Law: each answer is one state of the store, read in one short transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from reactor.store import listings, queries
+from reactor.store.showing import Row
+
+Result = TypeVar("Result")
+
+
+class Read(Protocol):
+    """Does work in one read-only transaction."""
+
+    def __call__(self, work: Callable[[sa.Connection], Result], /) -> Awaitable[Result]: ...
+
+
+class Reading:
+    """Rows are dictionaries with ISO 8601 instants; lists are newest first, `limit` of them before
+    the key `before`: a run's id, an event's seq, and so on.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    async def runs(self, **which: Any) -> list[Row]:
+        """See `queries.runs`: status, asset, rule, limit, before."""
+        return await self._read(lambda connection: queries.runs(connection, **which))
+
+    async def run(self, id: int, *, events_limit: int = 100) -> Row | None:
+        """A run: works with steps and attempts, firings, its first events and their number."""
+        return await self._read(
+            lambda connection: queries.run(connection, id, events_limit=events_limit)
+        )
+
+    async def events(self, **which: Any) -> list[Row]:
+        """See `queries.events`: sensor, limit, before."""
+        return await self._read(lambda connection: queries.events(connection, **which))
+
+    async def event(self, seq: int) -> Row | None:
+        """An event, the firings that name it, and the runs it caused."""
+        return await self._read(lambda connection: queries.event(connection, seq))
+
+    async def assets(self, names: Sequence[str] | None = None) -> dict[str, Row]:
+        """Each asset's latest materialization and last step."""
+        return await self._read(lambda connection: listings.assets(connection, names))
+
+    async def steps(self, asset: str, **which: Any) -> list[Row]:
+        """The steps of an asset: limit, before."""
+        return await self._read(lambda connection: listings.steps(connection, asset, **which))
+
+    async def materializations(self, asset: str, **which: Any) -> list[Row]:
+        """The history of an asset: limit, before."""
+        return await self._read(
+            lambda connection: listings.materializations(connection, asset, **which)
+        )
+
+    async def log(self, step: int, **which: Any) -> list[Row]:
+        """The output of a step, oldest first: attempt, after, limit."""
+        return await self._read(lambda connection: listings.log(connection, step, **which))
+
+    async def dead_letters(self, **which: Any) -> list[Row]:
+        """See `listings.dead_letters`: sensor, status, limit, before."""
+        return await self._read(lambda connection: listings.dead_letters(connection, **which))
+
+    async def dead_letter(self, seq: int) -> Row | None:
+        """One dead letter, with its bytes."""
+        return await self._read(lambda connection: listings.dead_letter(connection, seq))
+
+    async def alerts(self, **which: Any) -> list[Row]:
+        """See `listings.alerts`: is_open, limit."""
+        return await self._read(lambda connection: listings.alerts(connection, **which))
+
+    async def pauses(self) -> list[Row]:
+        """What operators have paused."""
+        return await self._read(listings.pauses)
+
+    async def sensors(self, **which: Any) -> dict[str, Row]:
+        """The positions of all sensors."""
+        return await self._read(lambda connection: listings.sensors(connection, **which))
+
+    async def raised(self, **which: Any) -> list[Row]:
+        """Errors that callables of rules raised: rule, limit, before."""
+        return await self._read(lambda connection: listings.raised(connection, **which))
+
+    async def audit(self, **which: Any) -> list[Row]:
+        """What operators did: limit, before."""
+        return await self._read(lambda connection: listings.audit(connection, **which))
+
+    async def counts(self) -> Row:
+        """Totals for metrics."""
+        return await self._read(listings.counts)
+
+    async def tally(self) -> dict[str, dict[str, int]]:
+        """How many events were filtered and matches expired."""
+        return await self._read(listings.tally)

@@ -1,0 +1,209 @@
+"""Deleting what is old, in small batches, and nothing that is still needed.
+
+Knows: what live runs, unfinished steps and operators' state refer to. Refuses to know: how long
+things are to be kept.
+
+Laws: candidates are looked for beside the writer, and looked at again in the transaction that
+deletes them; each batch costs what it looks at, however large the store is. An event is needed by
+the runs that have not ended and by partial matches; a step by its runs. Dead letters that wait are
+never deleted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from reactor.core.ranges import Range, Ranges
+from reactor.store import matches, schema
+from reactor.store.encoding import from_text, micros
+from reactor.store.loading import run_events
+
+_PARTS = 500
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Where the last batch ended, so that what is kept is not looked at again in each."""
+
+    event: int = 0
+    step: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows a batch deleted; `more` says that the next may find some at once."""
+
+    events: int = 0
+    runs: int = 0
+    steps: int = 0
+    others: int = 0
+    more: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one batch is to delete."""
+
+    before_events: int
+    before_runs: int
+    limit: int
+    events: list[int] = field(default_factory=lambda: [])
+    runs: list[int] = field(default_factory=lambda: [])
+    steps: list[int] = field(default_factory=lambda: [])
+    more: bool = False
+
+
+def plan(
+    connection: sa.Connection,
+    sweep: Sweep,
+    before_events: datetime,
+    before_runs: datetime,
+    limit: int,
+) -> Plan:
+    """Looks for the next batch, of at most `limit` rows of each kind."""
+    found = Plan(micros(before_events), micros(before_runs), limit)
+    live = _live_runs(connection)
+    _plan_events(connection, sweep, found, live)
+    _plan_runs(connection, found, live)
+    _plan_steps(connection, sweep, found)
+    return found
+
+
+def carry_out(connection: sa.Connection, plan: Plan) -> Pruned:
+    """Deletes what was planned and is still as it was."""
+    event, run, step = schema.event.c, schema.run.c, schema.step.c
+    events = sum(
+        connection.execute(sa.delete(schema.event).where(event.seq.in_(some))).rowcount
+        for some in _chunks(plan.events)
+    )
+    runs = steps = 0
+    for some in _chunks(plan.runs):
+        ended = sa.select(run.id).where(run.id.in_(some), run.finished < plan.before_runs)
+        gone = list(connection.scalars(ended))
+        runs += len(gone)
+        connection.execute(sa.delete(schema.run).where(run.id.in_(gone)))
+        for table in (schema.firing, schema.cause, schema.run_asset):
+            connection.execute(sa.delete(table).where(table.c.run.in_(gone)))
+    for some in _chunks(plan.steps):
+        ended = sa.select(step.id).where(step.id.in_(some), step.finished < plan.before_runs)
+        gone = list(connection.scalars(ended))
+        steps += len(gone)
+        connection.execute(sa.delete(schema.step).where(step.id.in_(gone)))
+        for table in (schema.attempt, schema.log_line):
+            connection.execute(sa.delete(table).where(table.c.step.in_(gone)))
+    others, full = _others(connection, plan)
+    return Pruned(events, runs, steps, others, plan.more or full)
+
+
+def _live_runs(connection: sa.Connection) -> set[int]:
+    """Runs that have not ended, or one of whose steps has not."""
+    run, step = schema.run.c, schema.step.c
+    live = set(connection.scalars(sa.select(run.id).where(run.finished.is_(None))))
+    for text in connection.scalars(sa.select(step.runs).where(step.finished.is_(None))):
+        live.update(from_text(text))
+    return live
+
+
+def _plan_events(connection: sa.Connection, sweep: Sweep, found: Plan, live: set[int]) -> None:
+    event = schema.event.c
+    query = sa.select(event.seq, event.received).where(event.seq > sweep.event)
+    rows = connection.execute(query.order_by(event.seq).limit(found.limit)).all()
+    old = [seq for seq, received in rows if received < found.before_events]
+    # Events are numbered as they are received, but for a little: a batch without an old one is
+    # where the old ones end.
+    if not old:
+        sweep.event = 0
+        return
+    spans = (span for held in run_events(connection, live).values() for span in held)
+    needed = matches.merged((*spans, *_in_nodes(connection)))
+    found.events = [seq for seq in old if not _within(needed, seq)]
+    sweep.event = rows[-1][0]
+    found.more = len(rows) == found.limit
+
+
+def _in_nodes(connection: sa.Connection) -> Iterator[Range]:
+    """Whatever whole numbers the partial matches hold: among them are their events."""
+    for text in connection.scalars(sa.select(schema.node.c.data)):
+        yield from ((number, number) for number in _numbers(from_text(text)))
+
+
+def _numbers(data: Any) -> Iterator[int]:
+    stack = [data]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict):
+            stack.extend(each.values())
+        elif isinstance(each, list):
+            stack.extend(each)
+        elif isinstance(each, int) and not isinstance(each, bool):
+            yield each
+
+
+def _within(spans: Ranges, number: int) -> bool:
+    at = bisect_right(spans, (number, float("inf"))) - 1
+    return at >= 0 and spans[at][0] <= number <= spans[at][1]
+
+
+def _plan_runs(connection: sa.Connection, found: Plan, live: set[int]) -> None:
+    run = schema.run.c
+    query = sa.select(run.id).where(run.finished < found.before_runs)
+    # As many more as may have to be left out.
+    rows = connection.scalars(query.order_by(run.finished).limit(found.limit + len(live)))
+    found.runs = [id for id in rows if id not in live][: found.limit]
+    found.more = found.more or len(found.runs) == found.limit
+
+
+def _plan_steps(connection: sa.Connection, sweep: Sweep, found: Plan) -> None:
+    """Steps none of whose runs remains, once those of this batch are gone."""
+    step, run = schema.step.c, schema.run.c
+    after = sa.tuple_(step.finished, step.id) > sweep.step
+    query = sa.select(step.id, step.finished, step.runs).where(step.finished < found.before_runs)
+    query = query.where(after).order_by(step.finished, step.id).limit(found.limit)
+    rows = connection.execute(query).all()
+    runs = {id: from_text(text) for id, _, text in rows}
+    gone, remaining = set(found.runs), set[int]()
+    for some in _chunks(sorted({run for wanted in runs.values() for run in wanted})):
+        remaining.update(connection.scalars(sa.select(run.id).where(run.id.in_(some))))
+    remaining -= gone
+    found.steps = [id for id, wanted in runs.items() if remaining.isdisjoint(wanted)]
+    full = len(rows) == found.limit
+    sweep.step = (rows[-1].finished, rows[-1].id) if full else (0, 0)
+    found.more = found.more or full
+
+
+def _others(connection: sa.Connection, plan: Plan) -> tuple[int, bool]:
+    """Rows that nothing refers to, oldest first. Returns how many, and whether a kind was full."""
+    history, raised, dead = schema.materialization_history, schema.raised, schema.dead_letter
+    alert, firing = schema.alert, schema.firing
+    runless = firing.c.run.is_(None)
+    settled = dead.c.status.in_(("replayed", "dropped"))
+    counts = [
+        _oldest(connection, raised.c.id, raised.c.at < plan.before_events, plan.limit),
+        _oldest(connection, dead.c.seq, dead.c.at < plan.before_events, plan.limit, settled),
+        _oldest(connection, history.c.id, history.c.at < plan.before_runs, plan.limit),
+        _oldest(connection, firing.c.id, firing.c.at < plan.before_runs, plan.limit, runless),
+        connection.execute(sa.delete(alert).where(alert.c.resolved < plan.before_runs)).rowcount,
+    ]
+    return sum(counts), plan.limit in counts
+
+
+def _oldest(
+    connection: sa.Connection,
+    key: sa.Column[Any],
+    old: sa.ColumnElement[bool],
+    limit: int,
+    *which: sa.ColumnElement[bool],
+) -> int:
+    """Deletes the old ones among the first rows of a kind, which is numbered in order of time."""
+    first = sa.select(key).where(*which).order_by(key).limit(limit)
+    return connection.execute(sa.delete(key.table).where(key.in_(first), old)).rowcount
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + _PARTS] for start in range(0, len(ids), _PARTS))
