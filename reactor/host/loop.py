@@ -6,7 +6,7 @@ recording fails, the decision is taken back by its own rows and its inputs wait.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -128,7 +128,7 @@ class Host:
         self._requests: deque[_Request] = deque()
         self._held: list[tuple[Post | None, Batch]] = []
         self._attempts: dict[tuple[int, int], anyio.CancelScope] = {}
-        self._recent: dict[int, Event] = {}
+        self._recent: OrderedDict[int, Event] = OrderedDict()
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._stopping = False
         self._reactor: Reactor | None = None
@@ -391,7 +391,7 @@ class Host:
                 case Notify():
                     self._notify(tasks, effect)
         while len(self._recent) > RECENT:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
 
     def _notify(self, tasks: TaskGroup, notice: Notify) -> None:
         alert = notice.alert
