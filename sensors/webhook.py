@@ -59,7 +59,8 @@ class Webhook(Source):
     event of type `webhook.received`; its id is the sender's (webhook-id, x-github-delivery or
     idempotency-key), so that a delivery that is sent again is the same event, or a new one if there
     is none. A CloudEvent keeps its type, subject, time and extensions (as headers `ce-NAME`); its
-    id is `source#id`, or in binary mode the delivery's, which is signed where ce-id is not.
+    id is `source#id`, or in binary mode the delivery's, which is signed where ce-id is not. An
+    event without a subject is about its id.
 
     Args:
         name: what the sensor is called, and the end of its path.
@@ -161,7 +162,7 @@ class Webhook(Source):
         now = datetime.now(UTC)
         raw = to_json(fields if payload is None else payload)
         id = f"test/{next(_tests)}"
-        return Event(id, self.name, TYPE, "", now, now, self.restore(raw), raw=raw)
+        return Event(id, self.name, TYPE, "a test", now, now, self.restore(raw), raw=raw)
 
     def payload(self, raw: bytes) -> Any:
         """JSON as the model, or as it is without one.
@@ -224,7 +225,7 @@ class _Request:
             id=self.delivery,
             source=self.hook.name,
             type=TYPE,
-            subject="",
+            subject=self.delivery,
             time=self.now,
             received=self.now,
             data=data,
@@ -260,7 +261,7 @@ class _Request:
             id=id,
             source=self.hook.name,
             type=came.type,
-            subject=came.subject,
+            subject=came.subject or id,
             time=came.time or self.now,
             received=self.now,
             data=self.hook.payload(came.raw),
@@ -277,7 +278,7 @@ class _Request:
         return self.delivery in (self.headers.get(name) for name in _IDS)
 
     def _dead(self, id: str, error: str, raw: bytes) -> DeadLetter:
-        return DeadLetter(id, self.hook.name, "", error, self.now, raw, self._kept())
+        return DeadLetter(id, self.hook.name, id, error, self.now, raw, self._kept())
 
     def _kept(self) -> dict[str, str]:
         """The headers that may be recorded: no credentials, nothing without bounds."""

@@ -51,6 +51,7 @@ def test_a_signed_delivery_is_an_event_with_the_id_of_its_sender() -> None:
     batch = PAYMENTS.decode(signed(), BODY, NOW)
     (event,) = batch.events
     assert (event.id, event.source, event.type) == ("msg_1", "payments", "webhook.received")
+    assert event.subject == "msg_1"
     assert event.data == {"order": 7, "amount": 2.5}
     assert event.raw == BODY
     assert event.time == event.received == NOW
