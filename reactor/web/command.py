@@ -16,7 +16,7 @@ from reactor.web.problem import Problem, Refused
 from reactor.web.read import find_run
 from reactor.web.service import Service
 
-RunId = Annotated[int, Path(ge=1, le=BIGGEST)]
+Number = Annotated[int, Path(ge=1, le=BIGGEST)]
 
 _ENDED = ("succeeded", "failed", "cancelled", "superseded")
 _DONE = ("succeeded", "superseded")
@@ -30,7 +30,7 @@ def routes(service: Service) -> APIRouter:
     router = APIRouter(responses=_REFUSALS)
 
     @router.post("/api/runs/{id}/cancel", status_code=202, summary="Stop a run")
-    async def cancel(id: RunId, order: CancelOrder | None = None) -> Done:
+    async def cancel(id: Number, order: CancelOrder | None = None) -> Done:
         run = await find_run(service, id)
         if run.status in _ENDED:
             raise Refused(409, f"run {id} has ended: {run.status}", "there is nothing to cancel")
@@ -38,12 +38,25 @@ def routes(service: Service) -> APIRouter:
         return Done(done=f"run {id} is being cancelled")
 
     @router.post("/api/runs/{id}/resume", status_code=202, summary="Go on from the failure")
-    async def resume(id: RunId) -> Done:
+    async def resume(id: Number) -> Done:
         run = await find_run(service, id)
         if run.status in _DONE:
             raise Refused(409, f"run {id} is {run.status}", "materialize its assets to run again")
         await service.resume(id)
         return Done(done=f"run {id} goes on")
+
+    @router.post("/api/deadletters/{seq}/replay", status_code=202, summary="Read it again")
+    async def replay(seq: Number) -> Done:
+        await _waiting(service, seq)
+        if wrong := await service.replay(seq):
+            raise Refused(422, f"dead letter {seq} cannot be read: {wrong}", "it waits as before")
+        return Done(done=f"dead letter {seq} became an event")
+
+    @router.post("/api/deadletters/{seq}/drop", status_code=202, summary="Give it up")
+    async def drop(seq: Number) -> Done:
+        await _waiting(service, seq)
+        await service.drop(seq)
+        return Done(done=f"dead letter {seq} is dropped")
 
     @router.post("/api/materialize", status_code=202, summary="Launch assets by hand")
     async def materialize(order: MaterializeOrder) -> Done:
@@ -65,6 +78,14 @@ def routes(service: Service) -> APIRouter:
         return Done(done=f"{order.kind} {order.name} {'is paused' if order.paused else 'goes on'}")
 
     return router
+
+
+async def _waiting(service: Service, seq: int) -> None:
+    row = await service.read.dead_letter(seq)
+    if row is None:
+        raise Refused(404, f"there is no dead letter {seq}", "GET /api/deadletters lists them")
+    if row["status"] != "waiting":
+        raise Refused(409, f"dead letter {seq} is {row['status']}", "only one that waits will do")
 
 
 def _known(kind: str, name: str, names: list[str]) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 from reactor.core.decision import Input, ResumeRun
-from reactor.core.errors import StoreError
+from reactor.core.errors import SensorError, StoreError
+from reactor.core.event import Event
 from reactor.core.run import Step
 from reactor.core.state import Table
 from reactor.core.trigger.expression import AssetEvents, leaves
 from reactor.host import Host
 from reactor.metrics import Metrics
-from reactor.ports import Batch, Clock, Sensor
+from reactor.ports import Batch, Clock, DeadLetter, Sensor
 from reactor.store import Reading
 from reactor.store.database import Database
 from reactor.web.service import News, SensorState
@@ -98,6 +100,43 @@ class Hosted:
 
     async def command(self, command: Input) -> None:
         await self._host.command(command)
+
+    async def replay(self, letter: int) -> str:
+        taken = await self._store.take_dead_letters([letter])
+        if not taken:
+            return "it does not wait any more"
+        batch, wrong = self._read_again(taken[0])
+        await self._host.submit(batch)
+        await self._store.settle_dead_letters([letter])
+        return wrong
+
+    def _read_again(self, dead: DeadLetter) -> tuple[Batch, str]:
+        """The batch that a dead letter makes today: its event, or itself with today's error."""
+        sensor = self.sensor(dead.sensor)
+        now = self.clock.now()
+        try:
+            if sensor is None:
+                raise SensorError(f"the pipeline has no sensor {dead.sensor} any more")
+            data = sensor.restore(dead.raw)
+        except (SensorError, ValueError) as error:
+            wrong = error.what if isinstance(error, SensorError) else str(error)
+            again = replace(dead, error=wrong)
+            return Batch(dead.sensor, dead=[again], repeats=True), wrong
+        event = Event(
+            id=dead.id,
+            source=dead.sensor,
+            type="reactor.replayed",
+            subject=dead.subject,
+            time=dead.at,
+            received=now,
+            data=data,
+            headers=dict(dead.headers),
+            raw=dead.raw,
+        )
+        return Batch(dead.sensor, [event], repeats=True), ""
+
+    async def drop(self, letter: int) -> None:
+        await self._store.drop_dead_letters([letter])
 
     async def resume(self, run: int) -> None:
         found = await self._store.recall(run)

@@ -139,18 +139,19 @@ def _payload(sensor: Sensor, came: CloudEvent) -> tuple[Any, bytes | None, str]:
     """What the bytes stand for, as the sensor would record them or as its `event(...)` takes it."""
     try:
         return sensor.restore(came.data), came.data, ""
-    except SensorError as error:
+    except (SensorError, ValueError):
         try:
             made = cast(Event, cast(Any, sensor).event(from_json(came.data)))
-        except Exception:  # noqa: BLE001 - whatever does not fit, the first complaint says best
-            raise Refused(
-                422, f"event {came.id[:200]} does not fit sensor {sensor.name}: {error.what}"
-            ) from error
+        except Exception as error:
+            what = f"event {came.id[:200]} does not fit sensor {sensor.name}: {_complaint(error)}"
+            raise Refused(422, what) from error
         return made.data, made.raw, made.subject
-    except ValidationError as error:
-        raise Refused(
-            422, f"event {came.id[:200]} does not fit sensor {sensor.name}: {said(error.errors())}"
-        ) from error
+
+
+def _complaint(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return said(error.errors())
+    return error.what if isinstance(error, SensorError) else str(error) or type(error).__name__
 
 
 def _decoded(sensor: Any, headers: dict[str, str], body: bytes, service: Service) -> Batch:

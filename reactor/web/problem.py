@@ -90,4 +90,4 @@ def _place(loc: tuple[Any, ...]) -> str:
 
 
 def _readable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "backslashreplace").decode()[:2000]

@@ -154,6 +154,17 @@ class Service(Protocol):
         """Returns when an operator's command is recorded. Raises: StoreUnavailable."""
         ...
 
+    async def replay(self, letter: int) -> str:
+        """Lets the sensor read a dead letter again. Answers what is wrong with it still, or "".
+
+        Raises: StoreUnavailable.
+        """
+        ...
+
+    async def drop(self, letter: int) -> None:
+        """Gives a dead letter up. Raises: StoreUnavailable."""
+        ...
+
     async def resume(self, run: int) -> None:
         """Lets an ended run go on from where it failed; returns when that is recorded.
 
