@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from reactor.ports import DeadLetter
+from reactor.ports import DeadLetter, LogLine
 from reactor.store import schema
 from reactor.store.encoding import from_headers, instant, micros, to_text
 
@@ -19,17 +18,6 @@ LINE_BYTES = 16 << 10
 LOG_BYTES = 1 << 20
 """What is kept of the output of one attempt."""
 _ATTEMPTS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line that an attempt wrote; `stream` is stdout, stderr or log."""
-
-    step: int
-    attempt: int
-    at: datetime
-    stream: str
-    text: str
 
 
 class Logs:

@@ -20,7 +20,7 @@ from reactor.core.errors import StoreError
 from reactor.core.event import Event
 from reactor.core.run import Run, Step
 from reactor.core.state import State
-from reactor.ports import DeadLetter, Turn
+from reactor.ports import DeadLetter, LogLine, Turn
 from reactor.store import commands, loading, retention
 from reactor.store.commands import Logs
 from reactor.store.reading import Reading
@@ -78,7 +78,7 @@ class Database(ABC):
         """The oldest requests; a turn that handled them names their ids."""
         return await self._write(lambda connection: commands.read_inbox(connection, limit))
 
-    async def append_logs(self, lines: Sequence[commands.LogLine]) -> None:
+    async def append_logs(self, lines: Sequence[LogLine]) -> None:
         """Keeps lines of output, up to a size for each attempt. A power cut may lose the last."""
         try:
             await self._write(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from reactor.core.event import NO_HEADERS, Event
@@ -105,7 +107,11 @@ def shown(data: bytes | None) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
-    # Once more through pydantic, for models and dates, unless it is this very value that fails.
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    # Once more through pydantic, for dates and the like, unless it is this very value that fails.
     try:
         return from_json(to_json(value, fallback=str))
     except PydanticSerializationError:

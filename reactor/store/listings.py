@@ -133,7 +133,7 @@ def sensors(connection: sa.Connection, *, parts: int = 100) -> dict[str, Row]:
     for sensor, size in connection.execute(sizes).all():
         query = sa.select(held.part, held.value).where(held.sensor == sensor)
         first = connection.execute(query.order_by(held.part).limit(parts))
-        found[sensor] = {"parts": size, "positions": dict(first.tuples().all())}
+        found[sensor] = {"parts": size, "positions": dict(first.all())}
     return found
 
 

@@ -98,7 +98,7 @@ def positions(connection: sa.Connection, sensor: str) -> dict[str, str]:
     """The position of a sensor, by part."""
     held = schema.position.c
     query = sa.select(held.part, held.value).where(held.sensor == sensor).order_by(held.part)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def events(connection: sa.Connection, ranges: Sequence[Range]) -> list[tuple[int, Event]]:

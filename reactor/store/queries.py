@@ -42,7 +42,7 @@ def runs(
     sizes = sa.select(named.c.run, sa.func.count()).where(
         named.c.run.in_([row["id"] for row in found])
     )
-    number = dict(connection.execute(sizes.group_by(named.c.run)).tuples().all())
+    number = dict(connection.execute(sizes.group_by(named.c.run)).all())
     return [{**row, "assets": number.get(row["id"], 0)} for row in found]
 
 

@@ -118,10 +118,9 @@ class SqliteStore(Database):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self._unfolded = 0
         self._reader = Reader(path)
-        self._writer = Writer(f"store {path.name}", self._untidy, self._checkpoint)
         self._broken: StoreBroken | None = None
+        self._unfolded = 0
         # What the writer's thread opens.
         self._held = ExitStack()
         self._raw: sqlite3.Connection
@@ -215,9 +214,10 @@ class SqliteStore(Database):
         found = writes(turn)
         with self._guarded():
             try:
-                self._apply(found, _at_once)
-            except UnicodeEncodeError:
-                self._apply(found, _carefully)
+                try:
+                    self._apply(found, _at_once)
+                except UnicodeEncodeError:
+                    self._apply(found, _carefully)
             except _Refused as refused:
                 raise StoreConflict(
                     self._explained(refused),
@@ -267,9 +267,9 @@ class SqliteStore(Database):
                 else:
                     sensor, part, value = row
                     before = None if statement is statements.MOVE_NEW else value
-                held = self._raw.execute(_POSITION, (sensor, part)).fetchone()
-                if (held and held[0]) != before:
-                    stands = repr(held[0]) if held else "nowhere"
+                held = _select(self._raw, _POSITION, (sensor, part))
+                if (held[0][0] if held else None) != before:
+                    stands = repr(held[0][0]) if held else "nowhere"
                     return f"{sensor} stands at {stands} for {part}, not at {before!r}"
         if statement is statements.ADD_EVENTS:
             ids = [(row[1], row[2]) for row in rows]
