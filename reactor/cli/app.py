@@ -121,23 +121,33 @@ def _run(arguments: Sequence[str] | None) -> int:
     except UsageError as error:
         _complain_of_usage(error)
         return 2
-    except DefinitionError as error:
-        for problem in error.problems:
-            complain(str(problem))
-        return 2
-    except ReactorError as error:
-        complain(str(error))
-        return 2 if isinstance(error, (SettingsError, BadUsage)) else 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         # Whoever read us has had enough; the interpreter must not try to flush once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception:  # noqa: BLE001 - the last boundary: a defect of ours, to be reported whole
+    except Exception as error:  # noqa: BLE001 - the last boundary
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    named = _named(error)
+    if named is None:
         complain("this is a defect of reactor itself; please report it with what follows")
         traceback.print_exc()
         return 1
+    problems = named.problems if isinstance(named, DefinitionError) else [named]
+    for problem in problems:
+        complain(str(problem))
+    return 2 if isinstance(named, (DefinitionError, SettingsError, BadUsage)) else 1
+
+
+def _named(error: BaseException) -> ReactorError | None:
+    """The error itself, or the first of a group, that this project can name."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_named, error.exceptions)), None)
+    return error if isinstance(error, ReactorError) else None
 
 
 def _complain_of_usage(error: Any) -> None:

@@ -70,9 +70,9 @@ def show(
         return
     say(styled(f"dead letter {letter['seq']} ", "bold"), coloured("failed", letter["error"]))
     facts({name: letter[name] for name in ("sensor", "subject", "id", "at", "status")})
-    facts({f"header {name}": value for name, value in (letter.get("headers") or {}).items()})
+    facts({f"header {name}": value for name, value in letter["headers"].items()})
     say("")
-    say(letter["payload"], " ..." if letter["truncated"] else "")
+    say(letter["text"] if letter["text"] is not None else f"base64: {letter['base64']}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -90,9 +91,12 @@ def show(seq: Seq, host: Host = None, port: Port = None, as_json: Json = False) 
     say(styled(f"event {event['seq']} ", "bold"), f"{event['sensor']} saw {event['subject']}")
     facts({name: event[name] for name in ("id", "type", "key", "at", "received")})
     facts({f"header {name}": value for name, value in event["headers"].items()})
-    if event["payload"]:
-        say("")
-        say(event["payload"], " ..." if event["truncated"] else "")
+    say("")
+    data = event["data"]
+    if data is None and event["size_bytes"]:
+        say(styled(f"a payload of {event['size_bytes']:,} bytes is too long to be shown", "dim"))
+    else:
+        say(data if isinstance(data, str) else json.dumps(data, indent=2))
     say("")
     rows = [(str(run["id"]), coloured(run["status"]), run["because"]) for run in event["runs"]]
     table(("run", "status", "because"), rows, "it launched nothing")

@@ -68,7 +68,7 @@ def _wanted(
     return lambda run: (
         (status in (None, run["status"]))
         and (rule in (None, run["rule"]))
-        and (asset is None or asset in run["assets"])
+        and (asset is None or asset in run.get("assets", [asset]))
     )
 
 
@@ -79,14 +79,14 @@ def _row(run: dict[str, Any]) -> tuple[str | Text, ...]:
         coloured(run["status"]),
         took,
         ago(run["created"]),
-        str(len(run["assets"])),
-        f"{_roots(run)} {run['because']}",
+        str(run["asset_count"]),
+        _why(run),
     )
 
 
-def _roots(run: dict[str, Any]) -> str:
-    roots = run["roots"] or run["assets"][:1]
-    return ", ".join(roots)
+def _why(run: dict[str, Any]) -> str:
+    """Why, with what was launched before it: `raw because inbox saw a.csv`."""
+    return f"{', '.join(run['roots'])} {run['because']}".strip()
 
 
 def _follow(
@@ -102,7 +102,8 @@ def _follow(
             show_json_line(run)
             return
         took = f" in {between(run['created'], run['finished'])}" if run["finished"] else ""
-        what = f"  {count(len(run['assets']), 'asset')}  {_roots(run)} {run['because']}"
+        assets = run.get("asset_count") or len(run["assets"])
+        what = f"  {count(assets, 'asset')}  {_why(run)}"
         say(f"run {run['id']}  ", coloured(run["status"]), took, what)
 
     for run in known:

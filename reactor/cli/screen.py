@@ -94,10 +94,11 @@ def run_rows(runs: Sequence[Mapping[str, Any]]) -> list[tuple[Cell, ...]]:
 
 
 def say(*parts: str | Text) -> None:
-    """Prints a line of the answer."""
+    """Prints a line of the answer; a text of several lines keeps them."""
     line = Text()
     for part in parts:
-        line.append(part if isinstance(part, Text) else Text(readable(part)))
+        safe = part if isinstance(part, Text) else "\n".join(map(readable, part.split("\n")))
+        line.append(safe)
     out().print(line, soft_wrap=True)
 
 

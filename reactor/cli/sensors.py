@@ -28,11 +28,15 @@ def list_sensors(host: Host = None, port: Port = None, as_json: Json = False) ->
         show_json(found)
         return
     rows = [
-        (each["name"], state(each), span(each["lag_seconds"]), ago(each["last"]), each["address"])
+        (each["name"], state(each), _behind(each), ago(each["last"]), each["address"])
         for each in found
     ]
     heads = ("sensor", "state", "behind", "last event", "listens to")
     table(heads, rows, "there are no sensors")
+
+
+def _behind(sensor: dict[str, Any]) -> str:
+    return span(sensor["lag_seconds"]) if sensor["lag_seconds"] else ""
 
 
 def state(sensor: dict[str, Any]) -> Text:

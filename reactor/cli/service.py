@@ -1,0 +1,137 @@
+"""The whole service, put together: store, executors, host, API and page on one port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import anyio
+import typer
+from anyio.abc import TaskGroup
+
+from reactor import logs
+from reactor.executors.async_ import AsyncExecutor
+from reactor.executors.command import CommandExecutor
+from reactor.executors.process import ProcessExecutor
+from reactor.executors.thread import ThreadExecutor
+from reactor.host import Host, Options
+from reactor.host.loop import Retention
+from reactor.pipeline import Definition
+from reactor.ports import Executor
+from reactor.settings import Settings
+from reactor.store import Reading, open_store
+from reactor.web.app import create_app
+from reactor.web.hosted import Hosted
+from reactor.web.server import listen, serve
+from reactor.web.service import WebSettings
+
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", help="The URL of the durable store.", show_default=False)
+]
+ListenHost = Annotated[
+    str | None, typer.Option("--host", help="The address to listen on.", show_default=False)
+]
+ListenPort = Annotated[
+    int | None, typer.Option("--port", help="The port; 0 takes a free one.", show_default=False)
+]
+Kafka = Annotated[
+    str | None, typer.Option("--kafka", help="Kafka's bootstrap servers.", show_default=False)
+]
+Level = Annotated[
+    str | None, typer.Option("--log", help="debug, info, warning or error.", show_default=False)
+]
+Profile = Annotated[
+    str | None, typer.Option("--profile", help="Which [tool.reactor.PROFILE].", show_default=False)
+]
+Grace = Annotated[
+    str | None,
+    typer.Option("--grace", help="How long a stop waits for steps: 30s.", show_default=False),
+]
+Slots = Annotated[
+    int | None, typer.Option("--slots", help="Steps that run at once.", show_default=False)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that runs: its host, its store to read, and where it is found."""
+
+    host: Host
+    read: Reading
+    url: str
+
+
+def prepare(definition: Definition, settings: Settings) -> None:
+    """Makes the settings hold for what reads them elsewhere, and checks what can be checked now.
+
+    Raises: SettingsError if a sensor would not know where to listen.
+    """
+    if settings.token is not None:
+        logs.hide(settings.token.get_secret_value())
+    if settings.kafka:
+        os.environ["REACTOR_KAFKA"] = settings.kafka
+    for sensor in definition.graph.sensors.values():
+        servers: Any = getattr(sensor, "servers", None)
+        if servers is not None:
+            servers()
+
+
+@asynccontextmanager
+async def running(
+    definition: Definition, settings: Settings, listening: socket.socket | None = None
+) -> AsyncIterator[Service]:
+    """The service, started; it is stopped in an orderly way when the block ends.
+
+    When the service ends by itself the block is cancelled; when it fails, so that the error comes
+    out. Raises: SettingsError, StoreError and what else keeps it from starting.
+    """
+    token = settings.token.get_secret_value() if settings.token is not None else None
+    web = WebSettings(settings.host, settings.port, token)
+    prepare(definition, settings)
+    async with AsyncExitStack() as stack:
+        listening = listening or listen(web.host, web.port)
+        stack.callback(listening.close)
+        store = await stack.enter_async_context(open_store(settings.store))
+        executors = _executors()
+        for executor in executors.values():
+            stack.push_async_callback(executor.aclose)
+        host = Host(definition, store, executors, log=logs.logger(), options=_options(settings))
+        app = create_app(Hosted(host, store), web)
+        async with anyio.create_task_group() as tasks:
+            url = await tasks.start(serve, app, listening)
+            tasks.start_soon(_host, host, tasks)
+            await host.started.wait()
+            yield Service(host, store.read, url)
+            host.stop()
+
+
+async def _host(host: Host, tasks: TaskGroup) -> None:
+    await host.run()
+    tasks.cancel_scope.cancel()
+
+
+async def until_told(service: Service) -> None:
+    """Returns at the first SIGINT or SIGTERM; from the second on, nothing is waited for."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            logs.logger().info("asked to stop", signal=signal.Signals(number).name)
+            return
+
+
+def _executors() -> Mapping[str, Executor]:
+    return {
+        "async": AsyncExecutor(),
+        "thread": ThreadExecutor(),
+        "process": ProcessExecutor(),
+        "command": CommandExecutor(),
+    }
+
+
+def _options(settings: Settings) -> Options:
+    retain = Retention(settings.retention_events, settings.retention_runs)
+    return Options(settings.slots, retain, settings.grace, settings.connections)

@@ -1,0 +1,1 @@
+"""`reactor demo`: a pipeline on real data, and what feeds it with real events."""
