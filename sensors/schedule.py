@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from cronsim import CronSimError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,7 +21,6 @@ from reactor.ports import Batch, Desk, Move
 from sensors.tick import Cron, Due, Interval, Missed, Timetable, due
 
 TYPE = "schedule.tick"
-PART = "tick"
 
 _BATCH = 200
 _SHORTEST = timedelta(milliseconds=10)
@@ -62,8 +61,8 @@ class Schedule(Source):
 
     Raises: ValueError for an expression, zone or interval that makes no sense.
     Restart: goes on from the last tick that was recorded; the first start is recorded, and nothing
-    before it was missed. No tick comes twice, even if the clock is set back: until it is again
-    where it was, there is none.
+    before it was missed. The same holds when the schedule says something new under its old name. No
+    tick comes twice, even if the clock is set back: until it is again where it was, there is none.
     """
 
     kind: ClassVar[str] = "schedule"
@@ -97,10 +96,15 @@ class Schedule(Source):
         }
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
-        object.__setattr__(self, "name", name or self.address)
+        object.__setattr__(self, "name", name or self.text)
 
     @property
     def address(self) -> str:
+        """Every schedule listens to the clock, so that what it says may be changed at will."""
+        return "clock"
+
+    @property
+    def text(self) -> str:
         """What it says: `every 10m`, or the expression, with its zone unless that is UTC."""
         if self.every is not None:
             return f"every {spoken(self.every)}"
@@ -157,7 +161,8 @@ class Ticking:
         self._schedule = schedule
         self._timetable = schedule.timetable
         self._desk = desk
-        self._recorded = desk.positions.get(PART)
+        self._part = schedule.text
+        self._recorded = desk.positions.get(self._part)
 
     async def run(self) -> None:
         """Ticks until cancelled. Returns if no tick will ever come."""
@@ -182,7 +187,8 @@ class Ticking:
         """The last tick dealt with; the very first start is recorded as one."""
         now = self._desk.clock.now()
         if self._recorded is None:
-            await self._offer((), now)
+            stale = [Move(part, at, None) for part, at in self._desk.positions.items()]
+            await self._offer((), now, *stale)
             return now
         try:
             last = datetime.fromisoformat(self._recorded).astimezone(UTC)
@@ -197,7 +203,7 @@ class Ticking:
         asked = partial(due, self._timetable, last, now, schedule.missed, schedule.max_catchup)
         # To go through a year of missed minutes takes a while.
         overslept = now - coming > 2 * _LONGEST_SLEEP
-        return await to_thread.run_sync(asked) if overslept else asked()
+        return await to_thread.run_sync(asked, limiter=CapacityLimiter(1)) if overslept else asked()
 
     async def _serve(self, found: Due, now: datetime) -> datetime:
         self._say(found)
@@ -209,10 +215,10 @@ class Ticking:
             await self._offer(some, found.upto if final else some[-1].time)
         return found.upto
 
-    async def _offer(self, events: tuple[Event, ...], upto: datetime) -> None:
+    async def _offer(self, events: tuple[Event, ...], upto: datetime, *more: Move) -> None:
         before, self._recorded = self._recorded, _written(upto)
-        move = Move(PART, before, self._recorded)
-        await self._desk.offer(Batch(self._schedule.name, events, (move,)))
+        move = Move(self._part, before, self._recorded)
+        await self._desk.offer(Batch(self._schedule.name, events, (*more, move)))
 
     def _say(self, found: Due) -> None:
         if found.late:

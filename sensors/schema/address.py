@@ -34,9 +34,11 @@ def parsed(target: str) -> Address:
     found = _URL.fullmatch(target)
     if found is None:
         raise ValueError("this is not the URL of a database: scheme://user@host/database")
-    scheme, host, database = found["scheme"].lower(), found["host"], found["database"] or ""
+    # Which driver reads a database is no part of where it is.
+    scheme = found["scheme"].lower().partition("+")[0]
+    host, database = found["host"], found["database"] or ""
     text = f"{scheme}://{host}/{database}"
-    if scheme.partition("+")[0] != "sqlite":
+    if scheme != "sqlite":
         return Address(text, database or host or scheme, database=True)
     if database in ("", ":memory:"):
         raise ValueError("a SQLite database in memory is seen by its own connection only")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 
 from reactor.core.errors import SensorError
 from reactor.ports import Batch, Desk
 from sensors.schema.ledger import Baseline, Ledger, Look
+
+T = TypeVar("T")
 
 _FAREWELL_SECONDS = 3.0
 
@@ -61,16 +63,17 @@ class Watching:
         finally:
             # A look that is stuck has timeouts of its own, and closes what it holds when it ends.
             with CancelScope(shield=True), anyio.move_on_after(_FAREWELL_SECONDS):
-                await to_thread.run_sync(eye.close, abandon_on_cancel=True)
+                await _apart(eye.close, CapacityLimiter(1))
 
     async def recorded(self, batch: Batch) -> None:
         """Nothing to do: nobody but the store is told how far we are."""
 
     async def _watch(self, eye: Eye, ledger: Ledger) -> None:
         first = True
+        limiter = CapacityLimiter(1)
         while True:
             began = anyio.current_time()
-            look = await to_thread.run_sync(eye.look, abandon_on_cancel=True)
+            look = await _apart(eye.look, limiter)
             if first:
                 self._desk.up(True)
             if look is not None:
@@ -83,3 +86,8 @@ class Watching:
             # The time of the look counts, so that a change is seen within `every` and one look.
             rest = self._every - (anyio.current_time() - began)
             await anyio.sleep(max(rest, self._every / 10))
+
+
+async def _apart(call: Callable[[], T], limiter: CapacityLimiter) -> T:
+    """Calls in a thread that no step's threads can take from us; a cancelled call is left alone."""
+    return await to_thread.run_sync(call, abandon_on_cancel=True, limiter=limiter)

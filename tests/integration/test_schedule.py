@@ -67,13 +67,13 @@ async def test_each_tick_comes_once_and_not_before_its_time() -> None:
     desk, clock = desk_at(NOON)
     async with running(Schedule("*/5 * * * *"), desk):
         await anyio.wait_all_tasks_blocked()
-        assert desk.recorded == {"tick": "2026-05-01T12:00:30Z"}
+        assert desk.recorded == {"*/5 * * * *": "2026-05-01T12:00:30Z"}
         await clock.go(timedelta(minutes=4, seconds=29))
         assert desk.events == []
         await clock.go(timedelta(minutes=12))
     assert minutes(desk) == [("12:05", 0), ("12:10", 0), ("12:15", 0)]
     assert desk.events[0].id == "2026-05-01T12:05:00Z"
-    assert desk.recorded == {"tick": "2026-05-01T12:15:00Z"}
+    assert desk.recorded == {"*/5 * * * *": "2026-05-01T12:15:00Z"}
     assert desk.health == [(True, "")]
 
 
@@ -99,6 +99,17 @@ async def test_ticks_missed_while_down_are_dealt_with_as_asked(
         await clock.go(timedelta(minutes=7))
     assert minutes(desk) == ticks
     assert desk.log.about[0]["missed"] == 8
+
+
+async def test_a_schedule_that_says_something_new_has_missed_nothing() -> None:
+    desk, clock = desk_at(NOON)
+    async with running(Schedule("@daily", name="nightly"), desk):
+        await clock.go(timedelta(minutes=5))
+    desk, clock = desk_at(NOON + timedelta(days=1), desk)
+    async with running(Schedule(every="1m", name="nightly", missed="all"), desk):
+        await clock.go(timedelta(minutes=1))
+    assert minutes(desk) == [("12:01", 0)]
+    assert desk.recorded == {"every 1m": "2026-05-02T12:01:00Z"}
 
 
 async def test_a_short_restart_over_a_tick_misses_nothing() -> None:
@@ -160,7 +171,7 @@ async def test_the_night_the_clocks_change_has_every_hour_once() -> None:
 
 
 async def test_a_position_that_is_no_instant_is_refused() -> None:
-    desk = Recorder({"tick": "yesterday"})
+    desk = Recorder({"every 1m": "yesterday"})
     with pytest.raises(SensorRefused, match="no instant"):
         await Schedule(every="1m").open(desk).run()
 

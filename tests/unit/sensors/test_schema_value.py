@@ -24,7 +24,7 @@ SHOP = SchemaChanges(
             "postgresql://db.example:5433/shop",
         ),
         ("postgresql://me:p@ss/w?rd@db/shop", "shop", "postgresql://db/shop"),
-        ("mysql+pymysql://localhost/crm", "crm", "mysql+pymysql://localhost/crm"),
+        ("mysql+pymysql://localhost/crm", "crm", "mysql://localhost/crm"),
         ("sqlite:///data/shop.db", "shop", "sqlite:///data/shop.db"),
         ("sqlite:////var/lib/shop.db", "shop", "sqlite:////var/lib/shop.db"),
         ("lake/raw/*.parquet", "raw", "lake/raw/*.parquet"),
