@@ -1,9 +1,8 @@
-"""Which files were closed or renamed into place: what only the kernel can tell, from inotify.
+"""Which files were closed, renamed into place, or removed: what the kernel tells, from inotify.
 
-The watcher of names (stirrings.py) says that something changed, a little later. This says, at once
-and exactly, that a writer closed a file, that a file was moved in, and where a folder appeared. It
-looks after no tree: the scan, which enters every folder anyway, arms each before it lists it, so
-that nothing falls between the two.
+It is told at once, and exactly: that a writer closed a file and that a file was moved in are what
+makes a file complete. This looks after no tree: the scan, which enters every folder anyway, arms
+each before it lists it, so that nothing falls between the two.
 
 Source: inotify(7).
 """
@@ -24,11 +23,13 @@ import anyio
 from sensors.files.completion import Evidence
 from sensors.files.hints import Hints
 
-IN_CLOSE_WRITE, IN_MOVED_TO, IN_CREATE = 0x8, 0x80, 0x100
+IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
 IN_DELETE_SELF, IN_MOVE_SELF = 0x400, 0x800
 IN_Q_OVERFLOW, IN_IGNORED, IN_ISDIR = 0x4000, 0x8000, 0x40000000
 _IN_ONLYDIR = 0x1000000
-_MASK = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | _IN_ONLYDIR
+_SELF = IN_DELETE_SELF | IN_MOVE_SELF
+_GONE = IN_MOVED_FROM | IN_DELETE
+_MASK = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | _GONE | _SELF | _IN_ONLYDIR
 
 _HEADER = struct.Struct("iIII")
 _READ_BYTES = 64 * 1024
@@ -117,14 +118,16 @@ class Closings:
         if heard.mask & IN_IGNORED:
             del self._folders[heard.watch]
             self._since.pop(folder, None)
-        elif heard.mask & (IN_DELETE_SELF | IN_MOVE_SELF):
-            hints.everything() if not folder else hints.folder(folder)
+        elif heard.mask & _SELF:
+            hints.folder(folder) if folder else hints.lost()
         elif heard.mask & IN_ISDIR:
             hints.folder(path)
         elif heard.mask & IN_MOVED_TO:
             hints.file(path, Evidence.MOVED)
         elif heard.mask & IN_CLOSE_WRITE:
             hints.file(path, Evidence.CLOSED)
+        elif heard.mask & _GONE:
+            hints.file(path, Evidence.STIRRED)
 
 
 def _error() -> OSError:

@@ -18,14 +18,18 @@ _LIMIT = 100_000
 
 @dataclass(slots=True)
 class Gathered:
-    """Files to look at, with the strongest evidence for each; folders, or all, to scan."""
+    """Files to look at, with the strongest evidence for each; folders, or all, to scan.
+
+    `lost` says that the root is no longer what is watched.
+    """
 
     files: dict[str, Evidence] = field(default_factory=lambda: {})
     folders: set[str] = field(default_factory=set)
     everything: bool = False
+    lost: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.files or self.folders or self.everything)
+        return bool(self.files or self.folders or self.everything or self.lost)
 
 
 class Hints:
@@ -55,8 +59,13 @@ class Hints:
             self._event.set()
 
     def everything(self) -> None:
-        """Something was missed, or the root itself changed."""
+        """Something was missed."""
         self._gathered.everything = True
+        self._event.set()
+
+    def lost(self) -> None:
+        """The root was removed or moved: whatever is there now is not listened to."""
+        self._gathered.lost = True
         self._event.set()
 
     def take(self) -> Gathered:

@@ -19,7 +19,7 @@ from posixpath import basename, dirname
 from sensors.files.completion import Candidates, Evidence, Now
 from sensors.files.ledger import Change, Ledger, Look
 from sensors.files.spelling import spelled, unspelled
-from sensors.files.tree import FolderId, Sight, Tree, said
+from sensors.files.tree import ABSENT, FolderId, Sight, Tree, said
 from sensors.files.walk import SLICE, Visit, walk
 
 
@@ -158,27 +158,33 @@ class Inspection:
             findings.asides.append((path, sight.value))
 
     def _home(self, path: str, findings: Findings) -> str | None:
-        """The path by which a hinted file is known; None if its folder has yet to be scanned."""
+        """The path by which a hinted file is known.
+
+        None if its folder has yet to be scanned, or is none of ours. A watcher may have come to it
+        through a symbolic link: it is known by the path on which it was entered.
+        """
         folder = dirname(path)
         if not folder or folder in self._entered:
             return path
-        if self.tree.follow:
-            try:
-                found = os.stat(self.tree.path(folder))
-            except OSError:
-                return path
+        try:
+            found = os.stat(self.tree.path(folder))
             home = self._homes.get((found.st_dev, found.st_ino))
             if home is not None:
                 return f"{home}/{basename(path)}" if home else basename(path)
-        while dirname(folder) and dirname(folder) not in self._entered:
-            folder = dirname(folder)
-        findings.folders.append(folder)
+            while dirname(folder) and dirname(folder) not in self._entered:
+                folder = dirname(folder)
+            if self.tree.look(folder) is Sight.FOLDER:
+                findings.folders.append(folder)
+        except OSError as error:
+            # The file of a folder that is gone: if it was known, it is gone too.
+            return path if error.errno in ABSENT else None
         return None
 
     def _enter(self, folder: str, identity: FolderId, homes: dict[FolderId, str]) -> bool:
         if self.tree.follow and identity in homes:
             return False
         homes[identity] = folder
+        self._homes[identity] = folder
         self._entered.add(folder)
         self._arm(folder, self.tree.path(folder))
         return True
@@ -192,8 +198,8 @@ class Inspection:
             for folder in self._entered - entered
             if folder == start or folder.startswith(front)
         }
-        if self.tree.follow:
-            self._homes = homes
+        known = {**self._homes, **homes}
+        self._homes = {one: folder for one, folder in known.items() if folder in self._entered}
 
     def _same_root(self) -> None:
         try:

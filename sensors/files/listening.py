@@ -24,12 +24,11 @@ _DUTY = 20
 class Hearing:
     """What may be listened with. `polling`: True: with nothing; False: even on a network file
     system; None: as the file system is. Scans recur every `scan_every` seconds, or more often where
-    nothing is heard."""
+    nothing is heard. `closings`: whether inotify may be used."""
 
     scan_every: float
     polling: bool | None = None
     closings: bool = True
-    stirrings: bool = True
 
 
 class Listening:
@@ -54,7 +53,7 @@ class Listening:
             log.warning("files are scanned, not watched", root=tree.root, filesystem=silent)
         else:
             self._closings = self._opened(tree) if hearing.closings else None
-            if hearing.stirrings:
+            if self._closings is None or not tree.pattern.deep:
                 self._stirrings = Stirrings(tree, log, alone=self._closings is None)
 
     def start(self, group: TaskGroup, hints: Hints) -> None:
@@ -82,8 +81,9 @@ class Listening:
 
     def interval(self, took: float) -> float:
         """Seconds until the next scan, after one that took so long."""
-        well = self._stirrings.well if self._stirrings is not None else self._closings is not None
-        regular = self._hearing.scan_every if well and not self.why else _POLL
+        stirred = self._stirrings is not None and self._stirrings.well
+        heard = not self.why and (self._closings is not None or stirred)
+        regular = self._hearing.scan_every if heard else _POLL
         return max(min(regular, self._hearing.scan_every), _DUTY * took)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import anyio
 from sensors.files.agenda import Agenda
 from sensors.files.completion import Evidence
 from sensors.files.hints import Hints
-from sensors.files.inspection import Findings, Inspection
+from sensors.files.inspection import Findings, Inspection, RootLost
 from sensors.files.spelling import unspelled
 from sensors.files.walk import SLICE
 
@@ -74,6 +74,8 @@ class Session:
         files = {unspelled(path): Evidence.FOUND for path in self._inspection.candidates.due(now)}
         hinted = self._hints.take() if self._hints else None
         if hinted is not None:
+            if hinted.lost:
+                raise RootLost
             files.update(hinted.files)
             self._want_folders(hinted.folders)
             if hinted.everything:
