@@ -170,7 +170,7 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            log: Any = structlog.get_logger(logger=record.name)
+            log: Any = structlog.get_logger().bind(logger=record.name)
             log.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
         except Exception:  # noqa: BLE001 - logging must not fail what logs
             self.handleError(record)

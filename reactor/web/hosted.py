@@ -25,20 +25,20 @@ class Hosted:
     """Fulfils `Service` for one host and its store."""
 
     def __init__(self, host: Host, store: Database) -> None:
-        self._host, self._store = host, store
+        self.host, self._store = host, store
         self._described = _declared(host)
 
     @property
     def name(self) -> str:
-        return self._host.graph.name
+        return self.host.graph.name
 
     @property
     def clock(self) -> Clock:
-        return self._host.clock
+        return self.host.clock
 
     @property
     def metrics(self) -> Metrics:
-        return self._host.metrics
+        return self.host.metrics
 
     @property
     def read(self) -> Reading:
@@ -46,7 +46,7 @@ class Hosted:
 
     @property
     def leader(self) -> bool:
-        return self._host.started.is_set()
+        return self.host.started.is_set()
 
     def describe(self) -> Mapping[str, Any]:
         paused = self._paused()
@@ -56,7 +56,7 @@ class Hosted:
         }
 
     def sensor(self, name: str) -> Sensor | None:
-        post = self._host.intake.posts.get(name)
+        post = self.host.intake.posts.get(name)
         return post.sensor if post is not None else None
 
     def sensors(self) -> Sequence[SensorState]:
@@ -72,41 +72,41 @@ class Hosted:
                 ("sensor", post.name) in paused,
                 post.health.last_event,
             )
-            for post in self._host.intake.posts.values()
+            for post in self.host.intake.posts.values()
         ]
 
     def steps(self) -> Collection[Step]:
-        if not self._host.started.is_set():
+        if not self.host.started.is_set():
             return ()
-        rows = self._host.reactor.state.rows[Table.STEP].values()
+        rows = self.host.reactor.state.rows[Table.STEP].values()
         return [step for step in rows if step.finished is None]
 
     def ready(self) -> tuple[bool, Sequence[str]]:
         reasons: list[str] = []
-        if not self._host.started.is_set():
+        if not self.host.started.is_set():
             reasons.append("starting")
-        if self._host.store_trouble:
-            reasons.append(f"the store: {self._host.store_trouble}")
-        for post in self._host.intake.posts.values():
+        if self.host.store_trouble:
+            reasons.append(f"the store: {self.host.store_trouble}")
+        for post in self.host.intake.posts.values():
             if not post.health.up:
                 reasons.append(f"{post.name}: {post.health.why or 'down'}")
         return not reasons, reasons
 
     def news(self) -> AbstractAsyncContextManager[AsyncIterator[News]]:
-        return self._host.news()
+        return self.host.news()
 
     async def submit(self, batch: Batch) -> None:
-        await self._host.submit(batch)
+        await self.host.submit(batch)
 
     async def command(self, command: Input) -> None:
-        await self._host.command(command)
+        await self.host.command(command)
 
     async def replay(self, letter: int) -> str:
         taken = await self._store.take_dead_letters([letter])
         if not taken:
             return "it does not wait any more"
         batch, wrong = self._read_again(taken[0])
-        await self._host.submit(batch)
+        await self.host.submit(batch)
         await self._store.settle_dead_letters([letter])
         return wrong
 
@@ -142,12 +142,12 @@ class Hosted:
         found = await self._store.recall(run)
         if found is None:
             raise StoreError(f"there is no run {run}")
-        await self._host.command(ResumeRun(*found))
+        await self.host.command(ResumeRun(*found))
 
     def _paused(self) -> set[tuple[str, str]]:
-        if not self._host.started.is_set():
+        if not self.host.started.is_set():
             return set()
-        return set(self._host.reactor.state.rows[Table.PAUSE])  # type: ignore[arg-type]
+        return set(self.host.reactor.state.rows[Table.PAUSE])  # type: ignore[arg-type]
 
 
 def _declared(host: Host) -> dict[str, list[dict[str, Any]]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, Request
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse
@@ -43,13 +43,21 @@ def routes(service: Service) -> APIRouter:
         sending, receiving = anyio.create_memory_object_stream[ServerSentEvent](0)
         again = "last-event-id" in request.headers
         return EventSourceResponse(
-            receiving,
+            _each(receiving),
             ping=HEARTBEAT,
             send_timeout=PATIENCE,
             data_sender_callable=_feeding(service, request.app.state, sending, again),
         )
 
     return router
+
+
+async def _each(
+    receiving: MemoryObjectReceiveStream[ServerSentEvent],
+) -> AsyncGenerator[ServerSentEvent]:
+    async with receiving:
+        async for message in receiving:
+            yield message
 
 
 def _feeding(

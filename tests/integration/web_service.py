@@ -90,19 +90,19 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    pipeline: Pipeline, folder: Path, *, token: str | None = None, body_limit: int = 1024 * 1024
+    pipeline: Pipeline, folder: Path, *, port: int = 0, **settings: Any
 ) -> AsyncIterator[Running]:
     """Serves a pipeline on a free port until the block ends."""
     executors: dict[str, Any] = {"async": AsyncExecutor(), "thread": ThreadExecutor()}
     async with open_store(f"sqlite:///{folder / 'reactor.db'}") as store:
         host = Host(pipeline.definition(), store, executors)
         service = Hosted(host, store)
-        settings = WebSettings(token=token, body_limit=body_limit)
+        web = WebSettings(**settings)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(host.run)
             await host.started.wait()
-            url = await tasks.start(serve, create_app(service, settings), listen("127.0.0.1", 0))
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            url = await tasks.start(serve, create_app(service, web), listen(web.host, port))
+            headers = {"Authorization": f"Bearer {web.token}"} if web.token else {}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=20) as http:
                 yield Running(url, http, service)
             host.stop()
