@@ -155,7 +155,7 @@ class Intake:
             await post.room.wait()
         try:
             positions = await self._store.positions(post.key)
-            desk = _Desk(self, post, positions, self._log)
+            desk = _Desk(self, post, positions, self._log.bind(sensor=post.name))
             with anyio.CancelScope() as post.scope:
                 post.running = post.sensor.open(desk)
                 await post.running.run()

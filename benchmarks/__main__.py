@@ -1,0 +1,51 @@
+"""`make bench`: prints a table and writes `benchmarks/results.json`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import latency, standby, throughput
+from benchmarks.figure import Figure, publish
+from tests.servers import kafka
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", help="latency, throughput, standby; all of them if none"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    chosen = parser.parse_args()
+    names = chosen.names or ["latency", "throughput", "standby"]
+    with tempfile.TemporaryDirectory(prefix="reactor-bench-") as folder:
+        publish(list(_figures(names, Path(folder))), chosen.out)
+
+
+def _figures(names: list[str], folder: Path) -> Iterator[Figure]:
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    yield Figure("machine", machine, note=f"load {os.getloadavg()[0]:.1f} at the start")
+    for name in names:
+        (folder / name).mkdir()
+    if {"latency", "throughput"} & set(names):
+        broker = kafka.chosen().start()
+        yield Figure("Kafka broker", broker.kind)
+        try:
+            if "latency" in names:
+                yield from latency.measure(folder / "latency", broker)
+            if "throughput" in names:
+                yield from throughput.measure(folder / "throughput", broker)
+        finally:
+            broker.close()
+    if "standby" in names:
+        yield from standby.measure(folder / "standby")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The service as a real process, killed, stopped and restarted under load."""
