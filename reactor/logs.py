@@ -17,7 +17,7 @@ from urllib.parse import quote
 import structlog
 
 from reactor.core.errors import SettingsError
-from reactor.ports import Log
+from reactor.ports import Logger
 
 Style = Literal["json", "pretty"]
 
@@ -86,9 +86,9 @@ def about(**context: Any) -> AbstractContextManager[Any]:
     return structlog.contextvars.bound_contextvars(**context)
 
 
-def logger(**about: Any) -> Log:
+def logger(**about: Any) -> Logger:
     """A logger that adds `about` to each of its lines."""
-    return cast(Log, structlog.get_logger(**about))
+    return cast(Logger, structlog.get_logger(**about))
 
 
 def configure(style: Style = "json", level: str = "info", out: TextIO | None = None) -> None:

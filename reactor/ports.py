@@ -73,11 +73,16 @@ class Clock(Protocol):
 class Log(Protocol):
     """A structlog logger: an event in a few words, its circumstances as keywords."""
 
-    def bind(self, **about: Any) -> Any: ...
     def debug(self, event: str, **about: Any) -> Any: ...
     def info(self, event: str, **about: Any) -> Any: ...
     def warning(self, event: str, **about: Any) -> Any: ...
     def error(self, event: str, **about: Any) -> Any: ...
+
+
+class Logger(Log, Protocol):
+    """A `Log` that others can be made of, with circumstances that hold for all their lines."""
+
+    def bind(self, **about: Any) -> Log: ...
 
 
 class Desk(Protocol):
@@ -206,7 +211,7 @@ class Store(Protocol):
         ...
 
     async def prune(self, before_events: datetime, before_runs: datetime) -> Any:
-        """Deletes a small batch of what is older and nothing needs; `more` says if there is more."""
+        """Deletes a small batch of what is older and unneeded; `more` says if there is more."""
         ...
 
     async def append_logs(self, lines: Sequence[LogLine]) -> None:

@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from reactor.core.errors import ReactorError, SensorError, SensorRefused
 from reactor.metrics import Metrics
-from reactor.ports import Batch, Clock, Log, RunningSensor, Sensor, Store
+from reactor.ports import Batch, Clock, Log, Logger, RunningSensor, Sensor, Store
 
 QUEUE = 2
 """Batches of one sensor that wait at most: one being recorded, one decoded meanwhile."""
@@ -85,7 +85,7 @@ class Intake:
         sensors: Mapping[str, Sensor],
         store: Store,
         clock: Clock,
-        log: Log,
+        log: Logger,
         metrics: Metrics,
         ring: Callable[[], None],
     ) -> None:

@@ -38,7 +38,18 @@ from reactor.host.journal import Journal
 from reactor.host.news import News, Newsroom, news_of
 from reactor.metrics import Metrics
 from reactor.pipeline import Definition
-from reactor.ports import Batch, Channel, Clock, DeadLetter, Executor, Log, Move, Store, Turn
+from reactor.ports import (
+    Batch,
+    Channel,
+    Clock,
+    DeadLetter,
+    Executor,
+    Log,
+    Logger,
+    Move,
+    Store,
+    Turn,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TURN_EVENTS = 1_000
@@ -106,7 +117,7 @@ class Host:
         *,
         metrics: Metrics | None = None,
         clock: Clock | None = None,
-        log: Log | None = None,
+        log: Logger | None = None,
         channels: Sequence[Channel] = (),
         options: Options | None = None,
     ) -> None:
@@ -117,7 +128,7 @@ class Host:
         self.metrics = metrics or Metrics(
             sensors=self.graph.sensors, rules=self.graph.rules, assets=self.graph.assets
         )
-        self.log: Log = log or structlog.get_logger()
+        self.log: Logger = log or structlog.get_logger()
         self.newsroom = Newsroom()
         self.started = anyio.Event()
         self.store_trouble = ""
