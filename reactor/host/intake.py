@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from reactor.core.errors import ReactorError, SensorError, SensorRefused
+from reactor.host.news import News
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, Log, Logger, RunningSensor, Sensor, Store
 
@@ -78,7 +79,10 @@ class _Desk:
 
 
 class Intake:
-    """All sensors of a pipeline. `ring` wakes the loop when a batch waits."""
+    """All sensors of a pipeline. `ring` wakes the loop when a batch waits.
+
+    A sensor in `paused` goes on looking until its queue is full; nothing is taken from it.
+    """
 
     def __init__(
         self,
@@ -88,8 +92,10 @@ class Intake:
         log: Logger,
         metrics: Metrics,
         ring: Callable[[], None],
+        tell: Callable[[News], None],
     ) -> None:
-        self.clock, self.metrics, self.ring = clock, metrics, ring
+        self.clock, self.metrics, self.ring, self._tell = clock, metrics, ring, tell
+        self.paused: frozenset[str] = frozenset()
         self._store, self._log = store, log
         self.posts = {
             name: Post(name, f"{sensor.kind}/{name}", sensor) for name, sensor in sensors.items()
@@ -109,7 +115,7 @@ class Intake:
         while posts and held < limit and empty < len(posts):
             post = posts[self._turn % len(posts)]
             self._turn += 1
-            if not post.queue:
+            if not post.queue or post.name in self.paused:
                 empty += 1
                 continue
             empty = 0
@@ -183,6 +189,7 @@ class Intake:
         health = post.health
         if health.up != well or (not well and health.why != why):
             health.since = self.clock.now()
+            self._tell({"kind": "sensor", "name": post.name, "up": well, "why": why})
             if well:
                 self._log.info("sensor up", sensor=post.name)
             elif health.why != "starting" or why:

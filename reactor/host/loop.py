@@ -144,7 +144,15 @@ class Host:
         self._stopping = False
         self._reactor: Reactor | None = None
         sensors: dict[str, Any] = dict(self.graph.sensors)
-        self.intake = Intake(sensors, store, self.clock, self.log, self.metrics, self.ring)
+        self.intake = Intake(
+            sensors,
+            store,
+            self.clock,
+            self.log,
+            self.metrics,
+            self.ring,
+            lambda news: self.newsroom.publish([news]),
+        )
         self.journal = Journal(store, self.log)
         self._workshop = Workshop(
             definition.works,
@@ -182,6 +190,7 @@ class Host:
         self._reactor = Reactor(self.graph, await self.store.load(), self.options.slots)
         for row in self.reactor.state.rows[Table.MATERIALIZATION].values():
             self.metrics.materialized(row.asset, row.at)
+        self._pause_sensors()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.journal.run)
             tasks.start_soon(self._retain)
@@ -305,6 +314,7 @@ class Host:
             await self._hold(taken, error)
             return
         self.store_trouble = ""
+        self._heed_pauses(decision)
         self._perform(tasks, decision)
         for request in taken.requests:
             request.done.set()
@@ -314,6 +324,15 @@ class Host:
         self._account(decision, batches, now)
         if ours:
             await self.intake.recorded(ours)
+
+    def _heed_pauses(self, decision: Decision) -> None:
+        if any(change.table is Table.PAUSE for change in decision.facts.changes):
+            self._pause_sensors()
+
+    def _pause_sensors(self) -> None:
+        rows = self.reactor.state.rows[Table.PAUSE].values()
+        self.intake.paused = frozenset(row.name for row in rows if row.kind == "sensor")
+        self.ring()
 
     async def _unseen(
         self, batches: Sequence[tuple[Post | None, Batch]]
@@ -426,9 +445,18 @@ class Host:
         with anyio.CancelScope() as scope:
             self._attempts[place] = scope
             outcome = await self._workshop.carry_out(start)
+        if scope.cancelled_caught and not self._stopping:
+            await self._let_return(start)
         del self._attempts[place]
         self._outcomes.append(outcome)
         self.ring()
+
+    async def _let_return(self, start: Start) -> None:
+        """A thread cannot be stopped: what it writes stays claimed until it returned."""
+        executor: Any = self._executors.get(self.definition.works[start.asset].executor)
+        if (start.step, start.number) in getattr(executor, "stray", ()):
+            self.log.warning("thread goes on after its stop", asset=start.asset, step=start.step)
+            await executor.returned(start.step, start.number)
 
     def _begun(self, start: Start) -> None:
         """An attempt is about to run: how long ago was its newest event received?"""
@@ -469,6 +497,8 @@ class Host:
             if batch.events:
                 missed = facts.filtered.get(batch.sensor, 0)
                 metrics.accepted(batch.sensor, max(0, len(batch.events) - missed))
+                if len(batch.events) > missed and batch.sensor in self.intake.posts:
+                    self.intake.posts[batch.sensor].health.last_event = now
         for sensor, missed in facts.filtered.items():
             metrics.filtered(sensor, missed)
         for fired in facts.fired:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from reactor import Output, Pipeline, Retry, field
-from reactor.core.decision import Facts
+from reactor.core.decision import CancelRun, Facts, SetPaused
 from reactor.core.errors import SettingsError, StoreUnavailable
 from reactor.core.event import Event
 from reactor.ports import Batch, Move, Store, Turn
@@ -480,3 +481,54 @@ async def test_another_address_under_a_known_name_is_refused(tmp_path: Path) -> 
     with pytest.RaisesGroup(SettingsError, flatten_subgroups=True):
         async with serving(pipeline("elsewhere"), tmp_path):
             pass
+
+
+async def test_a_paused_sensor_waits_and_loses_nothing(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+    inbox, hook = FileArrivals(f"{tmp_path}/in/*.csv"), Webhook("orders")
+    seen: list[str] = []
+
+    @shop.asset(on=inbox)
+    async def raw(events: Sequence[Event]) -> None:
+        seen.extend(Path(event.subject).name for event in events)
+
+    @shop.asset(on=hook)
+    async def other() -> None: ...
+
+    (tmp_path / "in").mkdir()
+    async with serving(shop, tmp_path) as served:
+        await served.host.command(SetPaused("sensor", "in", paused=True))
+        arrive(tmp_path / "in", "monday.csv")
+        await served.host.submit(posted(hook, "one"))
+        await served.until_status("other", "materialized")
+    async with serving(shop, tmp_path) as served:
+        await served.host.submit(posted(hook, "two"))
+        await served.until_status("other", "materialized", "materialized")
+        assert seen == []
+        await served.host.command(SetPaused("sensor", "in", paused=False))
+        await until(lambda: _reached(seen, 1))
+        assert seen == ["monday.csv"]
+
+
+async def test_a_thread_keeps_its_claim_until_it_returned(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+    hook = Webhook("orders")
+    release, begun = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    @shop.asset(on=hook)
+    def stubborn(context: Any) -> None:
+        begun.set()
+        order.append(f"begins {context.run}")
+        if context.run == 1:
+            release.wait(20)
+        order.append(f"ends {context.run}")
+
+    async with serving(shop, tmp_path) as served:
+        await served.host.submit(posted(hook, "one"))
+        await anyio.to_thread.run_sync(begun.wait)
+        await served.host.command(CancelRun(1))
+        await served.host.submit(posted(hook, "two"))
+        release.set()
+        await served.until_status("stubborn", "cancelled", "materialized")
+        assert order == ["begins 1", "ends 1", "begins 2", "ends 2"]
