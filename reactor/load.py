@@ -173,10 +173,8 @@ def _written_at(error: BaseException, file: Path | None) -> str:
     """The deepest line of the user's own code on the way to the error."""
     frames = traceback.extract_tb(error.__traceback__)
     paths = sysconfig.get_paths()
-    others = (
-        str(Path(__file__).parent),
-        *(paths[kind] for kind in ("stdlib", "purelib", "platlib")),
-    )
+    own = [str(Path(str(module.__file__)).parent) + os.sep for module in (reactor, sensors)]
+    others = (*own, *(paths[kind] for kind in ("stdlib", "purelib", "platlib")))
     theirs = [
         frame
         for frame in frames

@@ -99,7 +99,7 @@ def _show_latencies(theatre: Theatre, done: Round) -> None:
 
 def _show_tables(theatre: Theatre, sizes: dict[str, int]) -> None:
     _title(theatre, "What the assets made of it")
-    theatre.facts({"tables": ", ".join(f"{name} {rows:,}" for name, rows in sizes.items())})
+    shown = {"tables": ", ".join(f"{name} {rows:,}" for name, rows in sizes.items())}
     with closing(sqlite3.connect(RESULTS)) as results:
         for query in LOOK:
             try:
@@ -107,7 +107,8 @@ def _show_tables(theatre: Theatre, sizes: dict[str, int]) -> None:
             except sqlite3.OperationalError:
                 continue  # its asset has not run yet
             name = query.partition("FROM ")[2].split()[0]
-            theatre.facts({name: "\n".join("  ".join(map(str, row)) for row in rows)})
+            shown[name] = "\n".join("  ".join(map(str, row)) for row in rows)
+    theatre.facts(shown)
 
 
 def _show_next(theatre: Theatre, once: bool) -> None:

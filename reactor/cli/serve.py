@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import anyio
 import typer
+from anyio.abc import TaskGroup
 
 from reactor import load, logs, settings
-from reactor.cli.screen import commands
-from reactor.cli.service import (
+from reactor.cli.options import (
     Grace,
     Kafka,
     Level,
@@ -18,9 +19,9 @@ from reactor.cli.service import (
     Profile,
     Slots,
     StoreUrl,
-    running,
-    until_told,
 )
+from reactor.cli.screen import commands
+from reactor.cli.service import running, until_told
 from reactor.cli.target import Targets
 from reactor.pipeline import Definition
 from reactor.settings import Settings
@@ -40,6 +41,7 @@ def serve(
     grace: Grace = None,
     slots: Slots = None,
     as_json: Annotated[bool, typer.Option("--json/--pretty", help="How logs are written.")] = True,
+    gate: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the service, until SIGTERM or Ctrl-C stops it in an orderly way.
 
@@ -50,10 +52,28 @@ def serve(
         slots=slots,
     )  # fmt: skip
     logs.configure("json" if as_json else "pretty", chosen.log)
-    anyio.run(_serve, load.define(targets), chosen)
+    definition = load.define(targets)
+    if gate is None or _let_through(gate):
+        anyio.run(_serve, definition, chosen, gate is not None)
 
 
-async def _serve(definition: Definition, chosen: Settings) -> None:
-    async with running(definition, chosen) as service:
+async def _serve(definition: Definition, chosen: Settings, gated: bool) -> None:
+    async with running(definition, chosen) as service, anyio.create_task_group() as tasks:
         logs.logger().info("listening", url=service.url)
-        await until_told(service)
+        if gated:
+            tasks.start_soon(_until_alone, tasks)
+        await until_told()
+        tasks.cancel_scope.cancel()
+
+
+def _let_through(gate: int) -> bool:
+    """Says that the pipeline is loaded, and waits at the gate that `reactor dev` keeps."""
+    os.write(gate, b"loaded")
+    os.close(gate)
+    return os.read(0, 1) != b""
+
+
+async def _until_alone(tasks: TaskGroup) -> None:
+    """Ends the service when whoever keeps the gate is gone."""
+    await anyio.wait_readable(0)
+    tasks.cancel_scope.cancel()

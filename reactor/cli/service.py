@@ -8,10 +8,9 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import anyio
-import typer
 from anyio.abc import TaskGroup
 
 from reactor import logs
@@ -29,32 +28,6 @@ from reactor.web.app import create_app
 from reactor.web.hosted import Hosted
 from reactor.web.server import listen, serve
 from reactor.web.service import WebSettings
-
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", help="The URL of the durable store.", show_default=False)
-]
-ListenHost = Annotated[
-    str | None, typer.Option("--host", help="The address to listen on.", show_default=False)
-]
-ListenPort = Annotated[
-    int | None, typer.Option("--port", help="The port; 0 takes a free one.", show_default=False)
-]
-Kafka = Annotated[
-    str | None, typer.Option("--kafka", help="Kafka's bootstrap servers.", show_default=False)
-]
-Level = Annotated[
-    str | None, typer.Option("--log", help="debug, info, warning or error.", show_default=False)
-]
-Profile = Annotated[
-    str | None, typer.Option("--profile", help="Which [tool.reactor.PROFILE].", show_default=False)
-]
-Grace = Annotated[
-    str | None,
-    typer.Option("--grace", help="How long a stop waits for steps: 30s.", show_default=False),
-]
-Slots = Annotated[
-    int | None, typer.Option("--slots", help="Steps that run at once.", show_default=False)
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +88,7 @@ async def _host(host: Host, tasks: TaskGroup) -> None:
     tasks.cancel_scope.cancel()
 
 
-async def until_told(service: Service) -> None:
+async def until_told() -> None:
     """Returns at the first SIGINT or SIGTERM; from the second on, nothing is waited for."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:

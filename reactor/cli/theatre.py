@@ -71,7 +71,7 @@ class Theatre:
 
     def tell(self, story: Story) -> None:
         """A block: what happened, which rule fired, what ran, and what did not."""
-        kind = story.act.kind if story.act else story.sensor
+        kind = story.act.kind if story.act else "you"
         text = story.act.text if story.act else f"{story.sensor} saw {story.subject}"
         self._head(kind, text)
         rows: list[tuple[str, str, Text]] = []
@@ -116,8 +116,10 @@ class Theatre:
             self.console.print(Text(" " * _INDENT) + before + line, soft_wrap=True)
 
     def _scene(self, scene: Scene, latency: float | None) -> Iterator[tuple[str, str, Text]]:
-        because = Text(readable(f"{scene.rule}: {scene.because}"))
-        yield "fired", "magenta", because.append(f" (run {scene.run})", "dim")
+        known = scene.rule in self._stage.graph.rules
+        because = Text(readable(f"{scene.rule}: {scene.because}" if known else scene.because))
+        label = "fired" if known else "launched"
+        yield label, "magenta", because.append(f" (run {scene.run})", "dim")
         ran = scene.having("materialized", "failed")
         if ran:
             yield "ran", "green", self._chain(ran, scene, latency)

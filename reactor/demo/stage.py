@@ -171,11 +171,18 @@ class Stage:
             self.others.append(Story(sensor))
         return self.others[-1]
 
+    def _caused(self, rule: str) -> Story:
+        """The story that a run of this rule belongs to: here each listens to one sensor."""
+        if rule in self._sensors:
+            return self._story(self._sensors[rule])
+        self.others.append(Story("", Act("you", "", rule, 0.0, 0, timed=False)))
+        return self.others[-1]
+
     def _scene(self, run: int, rule: str) -> Scene:
         if run not in self._scenes:
             self.counts["runs"] += 1
             self._scenes[run] = Scene(run, rule)
-            self._story(self._sensors.get(rule, rule)).scenes.append(self._scenes[run])
+            self._caused(rule).scenes.append(self._scenes[run])
         return self._scenes[run]
 
     def _step(self, item: Mapping[str, Any]) -> None:
