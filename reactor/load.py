@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import reactor
+import sensors
 from reactor.core.errors import DefinitionError
 from reactor.core.graph import nearest
 from reactor.pipeline import Definition, Pipeline
