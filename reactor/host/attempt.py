@@ -11,7 +11,7 @@ import inspect
 import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -244,10 +244,3 @@ def _told(event: Event) -> dict[str, Any]:
 def cancelled(start: Start) -> Finished:
     """The attempt was stopped, and its work with it."""
     return Finished(start.step, start.number, Ending.CANCELLED)
-
-
-def unreadable(event: Event, error: Exception) -> Event:
-    """An event whose stored payload its sensor can no longer read: handed over as raw bytes."""
-    return replace(
-        event, data=event.raw, headers={**event.headers, "reactor-unreadable": str(error)}
-    )

@@ -6,7 +6,7 @@ recording fails, the decision is taken back by its own rows and its inputs wait.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -29,13 +29,14 @@ from reactor.core.decision import (
 )
 from reactor.core.errors import SettingsError, StoreConflict, StoreError, StoreUnavailable
 from reactor.core.event import Event
-from reactor.core.ranges import Ranges, count, numbers
 from reactor.core.reactor import Reactor
 from reactor.core.state import Table
-from reactor.host.attempt import Workshop, cancelled, unreadable
+from reactor.host.account import Accounts
+from reactor.host.attempt import Workshop, cancelled
+from reactor.host.hand import Hand
 from reactor.host.intake import Intake, Post
 from reactor.host.journal import Journal
-from reactor.host.news import News, Newsroom, news_of
+from reactor.host.news import News, Newsroom
 from reactor.metrics import Metrics
 from reactor.pipeline import Definition
 from reactor.ports import (
@@ -54,8 +55,6 @@ from reactor.ports import (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TURN_EVENTS = 1_000
 """Events that one turn takes at most."""
-RECENT = 20_000
-"""Events kept at hand, so that a step need not read what was just written."""
 
 
 class MachineClock:
@@ -139,7 +138,7 @@ class Host:
         self._requests: deque[_Request] = deque()
         self._held: list[tuple[Post | None, Batch]] = []
         self._attempts: dict[tuple[int, int], anyio.CancelScope] = {}
-        self._recent: OrderedDict[int, Event] = OrderedDict()
+        self._hand = Hand(store, self.graph.sensors, self.log)
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._stopping = False
         self._reactor: Reactor | None = None
@@ -154,10 +153,11 @@ class Host:
             lambda news: self.newsroom.publish([news]),
         )
         self.journal = Journal(store, self.log)
+        self._accounts = Accounts(self.metrics, self.log, self.newsroom, self.intake)
         self._workshop = Workshop(
             definition.works,
             executors,
-            self._events,
+            self._hand.events,
             self.journal.write,
             self._step_log,
             self.options.connections,
@@ -188,8 +188,7 @@ class Host:
         """
         await self._check_addresses()
         self._reactor = Reactor(self.graph, await self.store.load(), self.options.slots)
-        for row in self.reactor.state.rows[Table.MATERIALIZATION].values():
-            self.metrics.materialized(row.asset, row.at)
+        self._accounts.open(self.reactor)
         self._pause_sensors()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.journal.run)
@@ -321,7 +320,7 @@ class Host:
         ours = [(post, batch) for post, batch in taken.batches if post is not None]
         for post, _ in ours:
             self.intake.done(post)
-        self._account(decision, batches, now)
+        self._accounts.settle(decision, (batch for _, batch in batches), self.reactor, now)
         if ours:
             await self.intake.recorded(ours)
 
@@ -408,8 +407,7 @@ class Host:
         self.ring()
 
     def _perform(self, tasks: TaskGroup, decision: Decision) -> None:
-        for seq, event in decision.facts.accepted:
-            self._recent[seq] = event
+        self._hand.keep(decision.facts.accepted)
         for effect in decision.effects:
             match effect:
                 case Start():
@@ -420,8 +418,6 @@ class Host:
                         scope.cancel()
                 case Notify():
                     self._notify(tasks, effect)
-        while len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
 
     def _notify(self, tasks: TaskGroup, notice: Notify) -> None:
         alert = notice.alert
@@ -460,72 +456,9 @@ class Host:
 
     def _begun(self, start: Start) -> None:
         """An attempt is about to run: how long ago was its newest event received?"""
-        event = self._recent.get(start.events[-1][1]) if start.events else None
+        event = self._hand.newest(start.events)
         if event is not None and start.number == 1:
             self.metrics.event_to_launch((self.clock.now() - event.received).total_seconds())
 
-    async def _events(self, wanted: Ranges) -> list[Event]:
-        """The events of some ranges: from hand if all are there, else from the store."""
-        if count(wanted) <= len(self._recent):
-            at_hand = [self._recent.get(seq) for seq in numbers(wanted)]
-            if None not in at_hand:
-                return [event for event in at_hand if event is not None]
-        stored = await self.store.events(wanted)
-        return [self._restored(self._recent.get(seq) or event) for seq, event in stored]
-
-    def _restored(self, event: Event) -> Event:
-        sensor: Any = self.graph.sensors.get(event.source)
-        if event.data is not None or event.raw is None or sensor is None:
-            return event
-        try:
-            return replace(event, data=sensor.restore(event.raw))
-        except Exception as error:  # noqa: BLE001 - the model changed since: the asset gets the bytes
-            self.log.warning("stored event not readable", event_id=event.id, error=repr(error))
-            return unreadable(event, error)
-
     def _step_log(self, **about: Any) -> Log:
         return structlog.get_logger().bind(**about)
-
-    def _account(
-        self, decision: Decision, batches: Sequence[tuple[Post | None, Batch]], now: datetime
-    ) -> None:
-        """Counts what happened, and tells who listens."""
-        facts, metrics = decision.facts, self.metrics
-        for _, batch in batches:
-            if batch.dead:
-                metrics.dead(batch.sensor, len(batch.dead))
-            if batch.events:
-                missed = facts.filtered.get(batch.sensor, 0)
-                metrics.accepted(batch.sensor, max(0, len(batch.events) - missed))
-                if len(batch.events) > missed and batch.sensor in self.intake.posts:
-                    self.intake.posts[batch.sensor].health.last_event = now
-        for sensor, missed in facts.filtered.items():
-            metrics.filtered(sensor, missed)
-        for fired in facts.fired:
-            metrics.fired(fired.rule, len(fired.matches))
-        for raised in facts.raised:
-            self.log.warning(
-                "predicate raised", rule=raised.rule, event_id=raised.event, error=raised.error
-            )
-        for change in facts.changes:
-            self._count_change(change.table, change.before, change.after)
-        metrics.steps(running=self.reactor.running, waiting=self.reactor.waiting)
-        if self.newsroom.heard:
-            self.newsroom.publish(news_of(decision, now))
-
-    def _count_change(self, table: Table, before: Any, after: Any) -> None:
-        if after is None:
-            return
-        match table:
-            case Table.RUN if after.finished and not (before and before.finished):
-                self.metrics.run_ended(str(after.status))
-                self.log.info("run ended", run=after.id, rule=after.rule, status=str(after.status))
-            case Table.RUN if before is None:
-                self.log.info("run planned", run=after.id, rule=after.rule, because=after.because)
-            case Table.STEP if after.finished and not (before and before.finished):
-                ran = (after.finished - after.started).total_seconds() if after.started else None
-                self.metrics.step_ended(after.asset, str(after.status), ran)
-            case Table.MATERIALIZATION:
-                self.metrics.materialized(after.asset, after.at)
-            case _:
-                return
