@@ -17,6 +17,7 @@ LINE_BYTES = 16 << 10
 """What is kept of one line of output."""
 LOG_BYTES = 1 << 20
 """What is kept of the output of one attempt."""
+CUT = f"(what follows the first {LOG_BYTES >> 10} KiB is not kept)"
 _ATTEMPTS = 1_000
 
 
@@ -40,7 +41,7 @@ class Logs:
             text = _cut(line.text)
             stream, size = line.stream, size + len(text) + 1
             if size > LOG_BYTES:
-                stream, text = "log", f"(what follows the first {LOG_BYTES >> 10} KiB is not kept)"
+                stream, text = "log", CUT
             seq += 1
             row = {"step": line.step, "attempt": line.attempt, "seq": seq}
             rows.append({**row, "at": micros(line.at), "stream": stream, "text": text})
@@ -59,9 +60,12 @@ class Logs:
         line = schema.log_line.c
         total = sa.func.coalesce(sa.func.sum(sa.func.length(line.text) + 1), 0)
         last = sa.func.coalesce(sa.func.max(line.seq), 0)
-        query = sa.select(last, total).where(line.step == place[0], line.attempt == place[1])
-        seq, size = connection.execute(query).one()
-        return seq, size
+        cut = sa.func.coalesce(sa.func.max(sa.case((line.text == CUT, LOG_BYTES + 1))), 0)
+        query = sa.select(last, total, cut)
+        seq, size, over = connection.execute(
+            query.where(line.step == place[0], line.attempt == place[1])
+        ).one()
+        return seq, max(size, over)
 
 
 def _cut(text: str) -> str:
