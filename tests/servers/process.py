@@ -108,6 +108,12 @@ class Process:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def send_signal(self, how: signal.Signals) -> None:
+        """Send the server itself a signal."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        self._process.send_signal(how)
+
     def stop(self, how: signal.Signals = signal.SIGTERM, *, within: float = 30) -> None:
         """Ask the server to end; kill it if it has not within so many seconds."""
         if self._process is None:

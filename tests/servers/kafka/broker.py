@@ -1,6 +1,7 @@
 """A Kafka broker under test, whichever it is."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,10 +13,12 @@ from tests.servers.process import Process, listening
 
 FEATURES = frozenset(
     {
+        "delete_records",  # the admin client can delete the oldest messages
         "durable_restart",  # a restart keeps topics, messages and group offsets
         "group_offsets",  # the admin client can list a group's committed offsets
         "idempotence",  # an aiokafka producer with enable_idempotence
         "large_messages",  # a message of 50 MB
+        "more_partitions",  # the admin client can add partitions to a topic
         "offsets_for_times",
         "out_of_range",  # an offset that is not there is an error, not silence
         "restart",  # the tests may stop and start it
@@ -68,6 +71,19 @@ class Broker:
     def kill(self) -> None:
         """End the broker as a power cut would."""
         self._owned().kill()
+
+    def pause(self) -> None:
+        """Have the broker answer nothing, with its connections open, until `resume`."""
+        self._owned().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused broker go on."""
+        self._owned().send_signal(signal.SIGCONT)
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its data, below `data`."""
+        return self._owned().folder
 
     def restart(self) -> None:
         """Shut down in order and start again."""
