@@ -35,7 +35,7 @@ def define(targets: Sequence[str]) -> Definition:
     Raises: DefinitionError with every problem found, each with its file and line.
     """
     definition = load(targets).definition()
-    if problems := mistakes(definition.graph):
+    if problems := mistakes(definition):
         raise DefinitionError(problems)
     return definition
 

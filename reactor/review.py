@@ -18,10 +18,24 @@ from reactor.core.errors import Problem
 from reactor.core.field import Path, Predicate, paths_in
 from reactor.core.graph import Graph, nearest
 from reactor.core.trigger.expression import By, Source, Trigger, Where, leaves
+from reactor.executors.local import NAMES as EXECUTORS
+from reactor.pipeline import Definition
 
 
-def mistakes(graph: Graph) -> list[Problem]:
-    """Fields that no event can have, in the order of the rules."""
+def mistakes(definition: Definition) -> list[Problem]:
+    """Fields that no event can have, and executors that there are not."""
+    return [*_absent_fields(definition.graph), *_unknown_executors(definition)]
+
+
+def _unknown_executors(definition: Definition) -> Iterator[Problem]:
+    for name, work in definition.works.items():
+        if work.executor not in EXECUTORS:
+            hint = nearest(work.executor, EXECUTORS) or f"there are {', '.join(EXECUTORS)}"
+            where = definition.graph.assets[name].where
+            yield Problem(f"{name}: there is no executor {work.executor}", where, hint)
+
+
+def _absent_fields(graph: Graph) -> list[Problem]:
     found: list[Problem] = []
     for rule in graph.rules.values():
         asked = list(_asked(rule.trigger))
@@ -119,6 +133,7 @@ def _absent(path: Path, sources: Iterable[Source]) -> tuple[str, str] | None:
 def _missing(path: Path, source: Source) -> tuple[str, str] | None:
     inside: Any = source.model
     for step in path.steps:
+        inside = _without_none(inside)
         known = _fields(inside)
         if known is None or not isinstance(step, str):
             return None
@@ -132,7 +147,6 @@ def _missing(path: Path, source: Source) -> tuple[str, str] | None:
 
 def _fields(type_: Any) -> dict[str, Any] | None:
     """The names that a value of this type has, with their types; None if it may have others."""
-    type_ = _without_none(type_)
     if not isinstance(type_, type):
         return None
     if issubclass(type_, BaseModel):

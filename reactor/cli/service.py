@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from reactor import logs
-from reactor.executors.async_ import AsyncExecutor
-from reactor.executors.command import CommandExecutor
-from reactor.executors.process import ProcessExecutor
-from reactor.executors.thread import ThreadExecutor
+from reactor.executors.local import local
 from reactor.host import Host, Options
 from reactor.host.loop import Retention
 from reactor.pipeline import Definition
-from reactor.ports import Executor
 from reactor.settings import Settings
 from reactor.store import Reading, open_store
 from reactor.web.app import create_app
@@ -70,9 +66,8 @@ async def running(
         listening = listening or listen(web.host, web.port)
         stack.callback(listening.close)
         store = await stack.enter_async_context(open_store(settings.store))
-        executors = _executors()
-        for executor in executors.values():
-            stack.push_async_callback(executor.aclose)
+        wanted = {work.executor for work in definition.works.values()}
+        executors = await stack.enter_async_context(local(wanted))
         host = Host(definition, store, executors, log=logs.logger(), options=_options(settings))
         app = create_app(Hosted(host, store), web)
         async with anyio.create_task_group() as tasks:
@@ -94,15 +89,6 @@ async def until_told() -> None:
         async for number in signals:
             logs.logger().info("asked to stop", signal=signal.Signals(number).name)
             return
-
-
-def _executors() -> Mapping[str, Executor]:
-    return {
-        "async": AsyncExecutor(),
-        "thread": ThreadExecutor(),
-        "process": ProcessExecutor(),
-        "command": CommandExecutor(),
-    }
 
 
 def _options(settings: Settings) -> Options:
