@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def _pyproject(folder: Path, text: str) -> None:
     (folder / "pyproject.toml").write_text(text)
 
 
-def _refused(**flags: object) -> str:
+def _refused(**flags: Any) -> str:
     with pytest.raises(SettingsError) as caught:
         read(**flags)
     return str(caught.value)
