@@ -28,10 +28,9 @@ class AsyncExecutor:
         except anyio.get_cancelled_exc_class() as cancelled:
             if anyio.get_current_task().has_pending_cancellation():
                 raise
-            raise StepError(
-                "was cancelled, and not by the service",
-                hint="something that it awaited had been cancelled",
-            ) from cancelled  # fmt: skip
+            what = "was cancelled, and not by the service"
+            hint = "something that it awaited had been cancelled"
+            raise StepError(what, hint=hint) from cancelled
 
     async def aclose(self) -> None:
         """Nothing is kept."""

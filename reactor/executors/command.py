@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from anyio import CancelScope
 
 from reactor.core.errors import StepError
 from reactor.executors.ending import Ending, OutOfMemory
-from reactor.executors.guarded import Launch, Warden
+from reactor.executors.guarded import Launch, Running, Warden
 from reactor.executors.output import Output
 from reactor.ports import Job
 
@@ -27,15 +27,6 @@ INHERITED = frozenset((
 """What a command sees of the service's environment; `Job.env` comes on top, and nothing else."""
 
 GRACE = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A process at work: with `started`, clock ticks since boot, its pid names it for good."""
-
-    program: str
-    pid: int
-    started: int
 
 
 class CommandExecutor:
@@ -68,15 +59,15 @@ class CommandExecutor:
         self._memory = OutOfMemory()
 
     async def run(self, job: Job) -> Any:
-        try:
-            out, err = Output("stdout", job.emit), Output("stderr", job.emit)
-        except OSError as error:
-            raise StepError(f"cannot start {job.argv[0]}: {error}") from error
-        try:
+        if not job.argv:
+            raise StepError("there is no command to run")
+        with ExitStack() as outputs:
+            try:
+                out = outputs.enter_context(closing(Output("stdout", job.emit)))
+                err = outputs.enter_context(closing(Output("stderr", job.emit)))
+            except OSError as error:
+                raise StepError(f"cannot start {job.argv[0]}: {error}") from error
             ending = await self._carry_out(job, out, err)
-        finally:
-            out.close()
-            err.close()
         if ending.status != 0:
             raise self._failed(job, ending, err)
         return {"exit": 0, "stdout": _last_line(out)}

@@ -35,8 +35,19 @@ class Launch:
     cwd: str
 
     def encoded(self) -> bytes:
-        body = json.dumps({"argv": [*self.argv], "env": {**self.env}, "cwd": self.cwd}).encode()
+        env = {name: str(value) for name, value in self.env.items()}
+        launch = {"argv": [str(word) for word in self.argv], "env": env, "cwd": str(self.cwd)}
+        body = json.dumps(launch).encode()
         return struct.pack(">I", len(body)) + body
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process at work: with `started`, clock ticks since boot, its pid names it for good."""
+
+    program: str
+    pid: int
+    started: int
 
 
 class Guarded:
@@ -165,8 +176,8 @@ class Warden:
         ours, theirs = socket.socketpair()
         process = Guarded(ours)
         try:
-            process.prepare(launch)
             with theirs:
+                process.prepare(launch)
                 await self._hand_over([theirs.fileno(), *descriptors])
             await process.begin()
         except ConnectionError:
@@ -210,6 +221,8 @@ class Warden:
 
 
 def _start_warden(stdin: int) -> int:
+    if sys.platform != "linux":
+        raise OSError("only Linux can promise that nothing outlives the service")
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-S", str(_WARDEN), str(os.getpid())],
@@ -223,11 +236,12 @@ def _start_warden(stdin: int) -> int:
 
 async def _ended(pid: int) -> None:
     """Waits for a child of this process and forgets it."""
-    death = os.pidfd_open(pid)
-    try:
-        await anyio.wait_readable(death)
-    finally:
-        os.close(death)
+    with suppress(OSError):
+        death = os.pidfd_open(pid)
+        try:
+            await anyio.wait_readable(death)
+        finally:
+            os.close(death)
     _reap(pid)
 
 

@@ -51,14 +51,16 @@ class Output:
         self._take(self._decoder.decode(b"", final=True))
         if self._partial:
             self._hand_on(self._partial)
-            self._partial = ""
+        self._partial, self._within_line = "", False
 
     def close(self) -> None:
         """Drains and lets go of the pipe. A second call does nothing."""
         self.close_inlet()
         if self._outlet >= 0:
             self.drain()
-            self._let_go()
+            self._loop.remove_reader(self._outlet)
+            os.close(self._outlet)
+            self._outlet = -1
 
     def _read(self) -> bool:
         """Takes one chunk; False if there is none now."""
@@ -95,8 +97,3 @@ class Output:
             self.tail.append(piece)
             self.cut = goes_on
         self._within_line = goes_on
-
-    def _let_go(self) -> None:
-        self._loop.remove_reader(self._outlet)
-        os.close(self._outlet)
-        self._outlet = -1

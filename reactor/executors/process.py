@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +15,8 @@ from anyio import CancelScope, create_task_group, to_thread
 
 from reactor.core.errors import StepError
 from reactor.executors import reference, wire
-from reactor.executors.command import Running
 from reactor.executors.ending import Ending, OutOfMemory
-from reactor.executors.guarded import Warden
+from reactor.executors.guarded import Running, Warden
 from reactor.executors.warm import Worker
 from reactor.ports import Job
 
@@ -26,7 +25,7 @@ _CONTEXT = (
     "run", "runs", "step", "asset", "partition", "attempt", "run_key", "causes", "previous",
     "connections",
 )  # fmt: skip
-_INLINE_ITEMS = 64
+_INLINE_ITEMS = 256
 """Arguments longer than this are encoded in a thread, not on the loop."""
 
 
@@ -112,10 +111,11 @@ class ProcessExecutor:
             del self.running[key]
 
     def _take(self, job: Job) -> Worker:
-        """An idle worker, best one that has imported this job's file before; else a new one."""
+        """An idle worker, best one that has imported from this place before; else a new one."""
         for worker in [worker for worker in self._idle if not worker.alive]:
             self._retire(worker)
-        fitting = [worker for worker in self._idle if job.locate in worker.loaded]
+        place = job.locate.rpartition(":")[0]
+        fitting = [worker for worker in self._idle if place in worker.loaded]
         idle = fitting or [*self._idle]
         if idle:
             self._idle.pop(idle[-1]).cancel()
@@ -123,7 +123,7 @@ class ProcessExecutor:
             worker = idle[-1] if idle else Worker()
         except OSError as error:
             raise StepError(f"cannot start a worker process: {error}") from error
-        worker.loaded.add(job.locate)
+        worker.loaded.add(place)
         return worker
 
     def _keep(self, worker: Worker) -> None:
@@ -138,8 +138,9 @@ class ProcessExecutor:
         worker.retire(self._grace)
 
     async def _message(self, job: Job) -> bytes:
-        values = job.arguments.values()
-        if any(isinstance(value, Sequence) and len(value) > _INLINE_ITEMS for value in values):
+        context = job.arguments.get("context")
+        values = [*job.arguments.values(), getattr(context, "causes", ())]
+        if any(isinstance(value, Collection) and len(value) > _INLINE_ITEMS for value in values):
             return await to_thread.run_sync(_encoded, job)
         return _encoded(job)
 

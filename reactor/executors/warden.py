@@ -32,6 +32,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -49,12 +50,15 @@ _CLEAR = 64
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 
+Process = tuple[int, int]
+"""A pid and its process group."""
+
 
 def main(service: int) -> None:
     """Keeps a spare ward waiting until the service closes its socket or is gone."""
     if os.getppid() != service:
         return
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    _close_what_was_inherited()
     os.setsid()
     os.chdir("/")
     for number in _IGNORED:
@@ -75,7 +79,8 @@ def main(service: int) -> None:
         os.close(hand)
         wards.add(spare)
         if not _until_taken(taken, woken, death, wards):
-            _signal([spare], signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(spare, signal.SIGKILL)
             time.sleep(_FORK_AGAIN_S)
         os.close(taken)
     launches.close()
@@ -83,6 +88,13 @@ def main(service: int) -> None:
         select.select([woken], [], [])
         _drain(woken)
         _reap_wards(wards)
+
+
+def _close_what_was_inherited() -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with suppress(OSError):
+                os.close(int(name))
 
 
 def _more_may_come(launches: socket.socket, death: int) -> bool:
@@ -113,10 +125,10 @@ def _until_taken(taken: int, woken: int, death: int, wards: set[int]) -> bool:
 def _reap_wards(wards: set[int]) -> None:
     """Reaps what ended; ends what a ward that was killed could not."""
     ended = _reap()
+    killed = any(ended.values()) or ended.keys() - wards
     wards.difference_update(ended)
-    if any(ended.values()):
-        for orphan in set(_children().get(os.getpid(), ())) - wards:
-            _signal([orphan, *_below(orphan)], signal.SIGKILL)
+    if killed:
+        _signal(_below(os.getpid(), besides=wards), signal.SIGKILL)
 
 
 def _ward(launches: socket.socket, hand: int, death: int, warden: int) -> int:
@@ -257,6 +269,8 @@ class _Watch:
     def _reap(self) -> bool:
         """Whether nothing is left below this ward."""
         ended = _reap()
+        if ended:
+            self._kill_again = _KILL_AGAIN_S
         if self._command in ended:
             self._status = os.waitstatus_to_exitcode(ended[self._command])
             self._ask_at = time.monotonic() + LINGER_S
@@ -265,21 +279,18 @@ class _Watch:
     def _lose_patience(self) -> None:
         now = time.monotonic()
         if now >= self._kill_at:
-            _signal(self._everything(), signal.SIGKILL)
+            _signal(_below(os.getpid()), signal.SIGKILL)
             self._kill_at = now + self._kill_again
             self._kill_again = min(2 * self._kill_again, 1.0)
         elif now >= self._ask_at and self._kill_at == float("inf"):
-            self._left = len(self._everything())
+            self._left = len(_below(os.getpid()))
             self._terminate()
             self._kill_at = now + LEFT_BEHIND_GRACE_S
 
     def _terminate(self) -> None:
-        everything = self._everything()
+        everything = _below(os.getpid())
         _signal(everything, signal.SIGTERM)
         _signal(everything, signal.SIGCONT)
-
-    def _everything(self) -> list[int]:
-        return _below(os.getpid())
 
     def _patience_ms(self) -> float | None:
         until = self._kill_at if self._kill_at < float("inf") else self._ask_at
@@ -315,9 +326,7 @@ def _exactly(source: socket.socket, count: int) -> bytes:
 
 
 def _prctl(option: int, value: Any) -> None:
-    """What only Linux has; elsewhere a command's own processes end, its orphans do not."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _dies_with(parent: int) -> bool:
@@ -327,10 +336,10 @@ def _dies_with(parent: int) -> bool:
 
 
 def _pidfd(pid: int) -> int:
-    """Readable once the process is gone; -1 where there is no such thing."""
+    """Readable once the process is gone; -1 if the kernel has no such thing (before 5.3)."""
     try:
         return os.pidfd_open(pid)
-    except (AttributeError, OSError):
+    except OSError:
         return -1
 
 
@@ -371,21 +380,15 @@ def _has_children() -> bool:
     return True
 
 
-def _children() -> dict[int, list[int]]:
-    """Every process's children."""
-    children: dict[int, list[int]] = {}
+def _below(root: int, *, besides: Collection[int] = ()) -> list[Process]:
+    """All descendants of a process, nearest first, without some of its children and theirs."""
+    children: dict[int, list[Process]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (fields := _stat(int(name))):
-            children.setdefault(int(fields[1]), []).append(int(name))
-    return children
-
-
-def _below(pid: int) -> list[int]:
-    """All descendants of a process, nearest first."""
-    children = _children()
-    found = list(children.get(pid, ()))
-    for one in found:
-        found.extend(children.get(one, ()))
+            children.setdefault(int(fields[1]), []).append((int(name), int(fields[2])))
+    found = [child for child in children.get(root, ()) if child[0] not in besides]
+    for pid, _ in found:
+        found.extend(children.get(pid, ()))
     return found
 
 
@@ -404,9 +407,18 @@ def _started(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
-def _signal(pids: list[int], number: int) -> None:
-    for pid in pids:
+def _signal(processes: list[Process], number: int) -> None:
+    """Signals whole groups: one that hops from pid to pid is reached all the same.
+
+    Every group below a ward is its own, since each command begins a session.
+    """
+    ours = os.getpgrp()
+    # A process that is just ending may have no group any more: -1, or 0, which would mean ours.
+    for group in {group for _, group in processes if group > 1} - {ours}:
         with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+    for pid in [pid for pid, group in processes if group == ours]:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Any
 
@@ -29,16 +30,22 @@ class Worker:
     def __init__(self) -> None:
         self.process: Guarded | None = None
         self.loaded: set[str] = set()
-        """The files whose functions it has been asked for."""
+        """The files and modules that it has imported functions from."""
         self._job: Job | None = None
         self._answer: dict[str, Any] | None = None
         self._settled = anyio.Event()
-        self._out, self._err = Output("stdout", self._emit), Output("stderr", self._emit)
-        self._socket, self._theirs = socket.socketpair()
-        self._socket.setblocking(False)
         self._frames = wire.Frames()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket, self._read)
+        with ExitStack() as opened:
+            self._out = opened.enter_context(closing(Output("stdout", self._emit)))
+            self._err = opened.enter_context(closing(Output("stderr", self._emit)))
+            self._socket, self._theirs = socket.socketpair()
+            opened.enter_context(self._theirs)
+            opened.enter_context(self._socket)
+            self._socket.setblocking(False)
+            self._loop.add_reader(self._socket, self._read)
+            opened.callback(self._loop.remove_reader, self._socket)
+            self._opened = opened.pop_all()
 
     @property
     def alive(self) -> bool:
@@ -86,21 +93,13 @@ class Worker:
         if self.process is not None:
             await self.process.stop(grace)
         self._drain()
-        self._let_go()
+        self._opened.close()
 
     def retire(self, grace: timedelta) -> None:
         """Has an idle worker end by itself, and does not wait for it."""
         if self.process is not None:
             self.process.ask_to_stop(grace)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
-        self._theirs.close()
-        self._out.close()
-        self._err.close()
+        self._opened.close()
 
     @property
     def last_lines(self) -> list[str]:
@@ -131,16 +130,16 @@ class Worker:
         if job is None:
             return
         context = job.arguments.get("context")
-        if "log" in message and context is not None:
+        if "left" in message:
+            self._answer = message
+            self._settled.set()
+        elif "line" in message:
+            job.emit("log", message["line"])
+        elif "log" in message and context is not None:
             level, event, about = message["log"]
             getattr(context.log, level)(event, **about)
         elif "progress" in message and context is not None:
             context.progress(*message["progress"])
-        elif "line" in message:
-            job.emit("log", message["line"])
-        else:
-            self._answer = message
-            self._settled.set()
 
     def _emit(self, stream: str, line: str) -> None:
         if self._job is not None:

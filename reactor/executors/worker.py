@@ -1,9 +1,9 @@
 """A worker process: does one job after the other until the service closes its socket.
 
 `main` runs with its output on descriptors 1 and 2 and a socket to the service as descriptor 3. It
-takes `{"job": ...}` and answers, after any number of `{"log"}` and
-`{"progress"}`, with one `{"value"}` or `{"error"}`; `left` there says that the function left
-processes behind, and that this worker must not be used again.
+takes `{"job": ...}` and answers, after any number of `{"log"}`, `{"line"}` and `{"progress"}`, with
+one `{"value"}` or `{"error"}`; `left` there says whether the function left processes behind, so
+that this worker must not be used again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -128,34 +128,39 @@ def main() -> None:
     """Works until the socket closes."""
     faulthandler.enable()
     signal.signal(signal.SIGTERM, _stop)
-    if sys.platform == "linux":
-        # What a job orphans becomes this process's child, where it can be noticed.
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # What a job orphans becomes this process's child, where it can be noticed.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.set_inheritable(CHANNEL, False)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
     channel = Channel(socket.socket(fileno=CHANNEL))
     logging.getLogger().addHandler(_LogLines(channel))
     logging.getLogger().setLevel(logging.INFO)
+    folder, environment = os.getcwd(), dict(os.environ)
     for message in channel.messages():
         channel.send(_answer(channel, message["job"]))
+        _put_back(folder, environment)
 
 
 def _answer(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
     try:
-        with _surroundings(job):
-            value = _carry_out(channel, job)
-        answer = {"value": _packed(value)}
+        answer = {"value": _packed(_carry_out(channel, job))}
     except Stopped:
         raise
     except BaseException as error:  # noqa: BLE001  a user's code, and sys.exit is no way out either
         answer = {"error": _told(error)}
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed or replaced by the user's code
+            stream.flush()
     return {**answer, "left": _has_children()}
 
 
 def _carry_out(channel: Channel, job: dict[str, Any]) -> Any:
+    if sys.path != job["path"]:
+        sys.path[:] = job["path"]
+    os.environ.update(job["env"])
+    if job["cwd"] is not None:
+        os.chdir(job["cwd"])
     function = reference.resolve(Reference(*job["function"]))
     if not inspect.isroutine(function):
         function = getattr(function, "function", function)
@@ -214,22 +219,12 @@ def _text(error: BaseException) -> str:
         return f"(its message could not be printed: {type(unprintable).__name__})"
 
 
-@contextmanager
-def _surroundings(job: dict[str, Any]) -> Iterator[None]:
-    """The job's import path, folder and environment; the latter two are put back after it."""
-    if sys.path != job["path"]:
-        sys.path[:] = job["path"]
-    folder, environment = os.getcwd(), dict(os.environ)
-    os.environ.update(job["env"])
-    if job["cwd"] is not None:
-        os.chdir(job["cwd"])
-    try:
-        yield
-    finally:
-        os.chdir(folder)
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
+def _put_back(folder: str, environment: dict[str, str]) -> None:
+    """Undoes what a job did to the folder and the environment."""
+    os.chdir(folder)
+    if dict(os.environ) != environment:
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def _has_children() -> bool:

@@ -60,12 +60,12 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=KINDS, scope="module")
 def kind(request: pytest.FixtureRequest) -> Kind:
     return KINDS[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def executor(kind: Kind) -> AsyncIterator[Executor]:
     executor = kind.make()
     yield executor
@@ -75,7 +75,8 @@ async def executor(kind: Kind) -> AsyncIterator[Executor]:
 
 def children() -> list[str]:
     """The processes that this one has started and not ended."""
-    return (Path("/proc/self/task") / str(os.getpid()) / "children").read_text().split()
+    lists = Path("/proc/self/task").glob("*/children")
+    return [pid for each in lists for pid in each.read_text().split()]
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -149,7 +149,8 @@ def close_everything() -> None:
 def clean_up(folder: str) -> None:
     here = Path(folder)
     try:
-        (here / "begun").write_text(str(os.getpid()))
+        (here / "pid").write_text(str(os.getpid()))
+        (here / "begun").touch()
         time.sleep(60)
     finally:
         (here / "clean").touch()
@@ -158,7 +159,8 @@ def clean_up(folder: str) -> None:
 async def clean_up_on_a_loop(folder: str) -> None:
     here = Path(folder)
     try:
-        (here / "begun").write_text(str(os.getpid()))
+        (here / "pid").write_text(str(os.getpid()))
+        (here / "begun").touch()
         await asyncio.sleep(60)
     finally:
         (here / "clean").touch()
@@ -168,7 +170,8 @@ def stubborn(folder: str) -> None:
     """Holds on to everything: swallows what ends it, and has a child that ignores signals."""
     child = subprocess.Popen(["sh", "-c", "trap '' TERM; sleep 71 & wait"], start_new_session=True)
     (Path(folder) / "child").write_text(str(child.pid))
-    (Path(folder) / "begun").write_text(str(os.getpid()))
+    (Path(folder) / "pid").write_text(str(os.getpid()))
+    (Path(folder) / "begun").touch()
     while True:
         try:
             time.sleep(60)

@@ -258,6 +258,24 @@ async def test_a_cancelled_command_ends_whatever_it_does(
     assert not any(map(alive, pids))
 
 
+async def test_a_process_that_hops_from_pid_to_pid_is_caught(
+    commands: CommandExecutor, tmp_path: Path
+) -> None:
+    hopper = tmp_path / "hopper"
+    hopper.write_text(f"#!/bin/sh\ntouch {tmp_path}/begun\n[ -e {tmp_path}/enough ] || $0 &\n")
+    hopper.chmod(0o755)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(commands.run, job(str(hopper)))
+            await until((tmp_path / "begun").exists)
+            tasks.cancel_scope.cancel()
+        (tmp_path / "begun").unlink()
+        await commands.aclose()
+        assert not (tmp_path / "begun").exists()
+    finally:
+        (tmp_path / "enough").touch()
+
+
 async def test_a_crowd_of_processes_ends(commands: CommandExecutor, tmp_path: Path) -> None:
     script = """
     i=0; while [ $i -lt 60 ]; do (trap '' TERM; sleep 94) & i=$((i+1)); done

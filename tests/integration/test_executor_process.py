@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def workers() -> AsyncIterator[ProcessExecutor]:
     workers = ProcessExecutor(warm=2, grace=timedelta(seconds=0.5))
     yield workers
@@ -255,7 +255,7 @@ async def test_a_cancelled_job_may_clean_up(
         await until((tmp_path / "begun").exists)
         tasks.cancel_scope.cancel()
     assert (tmp_path / "clean").exists()
-    assert not alive(int((tmp_path / "begun").read_text()))
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 async def test_a_cancelled_job_ends_whatever_it_does(
@@ -266,7 +266,7 @@ async def test_a_cancelled_job_ends_whatever_it_does(
         await until((tmp_path / "begun").exists)
         tasks.cancel_scope.cancel()
     assert "Stopped" in (tmp_path / "swallowed").read_text()
-    assert not alive(int((tmp_path / "begun").read_text()))
+    assert not alive(int((tmp_path / "pid").read_text()))
     assert not alive(int((tmp_path / "child").read_text()))
 
 
@@ -307,7 +307,7 @@ async def test_a_running_job_can_be_identified(workers: ProcessExecutor, tmp_pat
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(workers.run, job("clean_up", {"folder": str(tmp_path)}, step=7))
         await until((tmp_path / "begun").exists)
-        assert workers.running[7, 1].pid == int((tmp_path / "begun").read_text())
+        assert workers.running[7, 1].pid == int((tmp_path / "pid").read_text())
         tasks.cancel_scope.cancel()
     assert workers.running == {}
 
