@@ -70,7 +70,9 @@ def routes(service: Service) -> APIRouter:
 
     @router.post("/hooks/{name:path}", status_code=202, summary="Deliver a webhook")
     async def hook(name: str, request: Request) -> Accepted:
-        """Takes a delivery for the webhook sensor of that name. Answers when it is recorded."""
+        """Takes a delivery for the webhook sensor of that name. Answers when it is recorded;
+        a body that cannot become an event is recorded as a dead letter, and answered with 422.
+        """
         sensor: Any = _sensor(service, name)
         if not hasattr(sensor, "decode"):
             raise Refused(
@@ -82,6 +84,9 @@ def routes(service: Service) -> APIRouter:
         batch = _decoded(sensor, dict(request.headers), body, service)
         async with _one_of(limiter):
             await service.submit(batch)
+        if batch.dead:
+            kept = "its bytes are kept: GET /api/deadletters lists them"
+            raise Refused(422, batch.dead[0].error, kept)
         return Accepted(accepted=len(batch.events), ids=[event.id for event in batch.events])
 
     return router
