@@ -119,7 +119,7 @@ class Database(ABC):
         return await self._write(lambda connection: commands.drop_dead(connection, seqs))
 
     async def prune(
-        self, before_events: datetime, before_runs: datetime, limit: int = 1_000
+        self, before_events: datetime, before_runs: datetime, limit: int = 500
     ) -> Pruned:
         """Deletes a small batch of what is older, and nothing that live steps or rules need.
 

@@ -21,19 +21,20 @@ def assets(connection: sa.Connection, names: Sequence[str] | None = None) -> dic
     its last step. Without `names`, of all that ever had a step.
     """
     made, step = schema.materialization, schema.step
+    named = sa.bindparam("name")
+    latest = sa.select(made).where(made.c.asset == named).order_by(made.c.at.desc()).limit(1)
+    partitions = sa.select(sa.func.count()).select_from(made).where(made.c.asset == named)
+    last = sa.select(step).where(step.c.asset == named).order_by(step.c.id.desc()).limit(1)
     found: dict[str, Row] = {}
     for name in _step_assets(connection) if names is None else names:
-        latest = sa.select(made).where(made.c.asset == name).order_by(made.c.at.desc()).limit(1)
-        current = rows(connection, latest)
+        current = rows(connection, latest, name=name)
         for row in current:
             row["partition"] = unkeyed(row["partition"])
-        partitions = sa.select(sa.func.count()).select_from(made).where(made.c.asset == name)
-        last = sa.select(step).where(step.c.asset == name).order_by(step.c.id.desc()).limit(1)
         found[name] = {
             "asset": name,
             "materialization": next(iter(current), None),
-            "partitions": connection.scalar(partitions),
-            "step": next(iter(rows(connection, last)), None),
+            "partitions": connection.scalar(partitions, {"name": name}),
+            "step": next(iter(rows(connection, last, name=name)), None),
         }
     return found
 

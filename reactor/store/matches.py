@@ -52,13 +52,19 @@ def read(text: str) -> tuple[tuple[int, ...], ...]:
         if dash:
             matches.extend((number,) for number in range(int(low), int(high) + 1))
         else:
-            matches.append(tuple(n for low, high in _spans(token) for n in range(low, high + 1)))
+            matches.append(tuple(n for low, high in causes(token) for n in range(low, high + 1)))
     return tuple(matches)
 
 
 def causes(text: str) -> list[Range]:
     """The events of all matches, as closed ranges in no order; cheaper than `read`."""
-    return [span for token in text.split() for span in _spans(token)]
+    spans: list[Range] = []
+    for part in text.replace(",", " ").replace("-", ":").split():
+        low, colon, high = part.partition(":")
+        if low != ".":
+            first = int(low)
+            spans.append((first, int(high) if colon else first))
+    return spans
 
 
 def has(text: str, number: int) -> bool:
@@ -136,13 +142,3 @@ def _match(match: tuple[int, ...]) -> str:
 
 def _part(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}:{high}"
-
-
-def _spans(token: str) -> list[Range]:
-    if token == ".":
-        return []
-    spans: list[Range] = []
-    for part in token.replace("-", ":").split(","):
-        low, _, high = part.partition(":")
-        spans.append((int(low), int(high or low)))
-    return spans

@@ -29,9 +29,17 @@ _PARTS = 500
 
 @dataclass(slots=True)
 class Sweep:
-    """Where the last batch ended, so that what is kept is not looked at again in each."""
+    """Where the last batch ended, so that what is kept is not looked at again in each.
+
+    Events are swept up to the `top` there was when the sweep began. What was `needed` then is kept
+    to the end of it, and what `runs` that came to life since then need: a newer partial match
+    holds newer events, or older ones that another held before.
+    """
 
     event: int = 0
+    top: int = 0
+    needed: Ranges = ()
+    runs: set[int] = field(default_factory=set[int])
     step: tuple[int, int] = (0, 0)
 
 
@@ -112,19 +120,23 @@ def _live_runs(connection: sa.Connection) -> set[int]:
 
 def _plan_events(connection: sa.Connection, sweep: Sweep, found: Plan, live: set[int]) -> None:
     event = schema.event.c
-    query = sa.select(event.seq, event.received).where(event.seq > sweep.event)
+    if not sweep.event:
+        sweep.top = connection.scalar(sa.select(sa.func.max(event.seq))) or 0
+        sweep.needed, sweep.runs = matches.merged(_in_nodes(connection)), set()
+    if revived := live - sweep.runs:
+        spans = (span for held in run_events(connection, revived).values() for span in held)
+        sweep.needed = matches.merged((*sweep.needed, *spans))
+        sweep.runs |= revived
+    query = sa.select(event.seq, event.received).where(
+        event.seq.between(sweep.event + 1, sweep.top)
+    )
     rows = connection.execute(query.order_by(event.seq).limit(found.limit)).all()
     old = [seq for seq, received in rows if received < found.before_events]
+    found.events = [seq for seq in old if not _within(sweep.needed, seq)]
     # Events are numbered as they are received, but for a little: a batch without an old one is
     # where the old ones end.
-    if not old:
-        sweep.event = 0
-        return
-    spans = (span for held in run_events(connection, live).values() for span in held)
-    needed = matches.merged((*spans, *_in_nodes(connection)))
-    found.events = [seq for seq in old if not _within(needed, seq)]
-    sweep.event = rows[-1][0]
-    found.more = len(rows) == found.limit
+    found.more = bool(old) and len(rows) == found.limit
+    sweep.event = rows[-1][0] if found.more else 0
 
 
 def _in_nodes(connection: sa.Connection) -> Iterator[Range]:

@@ -44,9 +44,9 @@ def _shown(name: str, value: Any) -> Any:
     return value
 
 
-def rows(connection: sa.Connection, query: Query) -> list[Row]:
-    """What a query finds."""
-    return [show(values) for values in connection.execute(query).mappings()]
+def rows(connection: sa.Connection, query: Query, **given: Any) -> list[Row]:
+    """What a query finds, with its parameters as given."""
+    return [show(values) for values in connection.execute(query, given).mappings()]
 
 
 def page(query: Query, key: sa.Column[Any], limit: int, before: Any) -> sa.Select[Any]:

@@ -227,6 +227,36 @@ async def test_events_that_live_runs_and_partial_matches_need_stay(store: Databa
     assert (await store.load()).get(Table.RUN, 1).events == ((2, 3), (5, 5), (12, 12), (15, 15))
 
 
+async def test_what_comes_to_life_while_events_are_deleted_stays(store: Database) -> None:
+    ended = run(1, status=RunStatus.FAILED, finished=at(1), events=((7, 8),))
+    await store.commit(
+        turn(
+            accepted=[event(n) for n in range(1, 11)],
+            fired=[fired(1, 1, (7,), (8,))],
+            changes=rows(ended),
+        )
+    )
+    assert (await store.prune(SOON, at(0), 3)).more
+
+    held = Node("joined", 0, None, {"events": [11]})
+    await store.commit(
+        turn(
+            accepted=[event(11), event(12)],
+            first=11,
+            changes=[
+                put(Table.RUN, (1,), run(1, step(1), events=ended.events), ended),
+                *rows(step(1)),
+                put(Table.NODE, ("joined", 0, None), held),
+            ],
+        )
+    )
+    await _pruned(store, limit=3)
+
+    assert [seq for seq, _ in await store.events([(1, 20)])] == [7, 8, 11, 12]
+    await _pruned(store, limit=3)
+    assert [seq for seq, _ in await store.events([(1, 20)])] == [7, 8, 11]
+
+
 async def test_a_step_stays_as_long_as_one_of_its_runs(store: Database) -> None:
     shared, alone = _ended(1, (1, 2)), _ended(2, (1,))
     live = step(3, runs=(2,))
