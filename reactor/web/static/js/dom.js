@@ -43,7 +43,9 @@ export function sync(list, items, key, signature, make) {
       entry.dataset.key = id;
     }
     if (entry.dataset.sign !== sign) {
+      const opened = entry.firstElementChild?.open;
       entry.replaceChildren(make(item));
+      if (opened) entry.firstElementChild.open = true;
       entry.dataset.sign = sign;
     }
     if (entry === place) place = place.nextElementSibling;

@@ -4,7 +4,7 @@ import { Camera } from "./camera.js";
 import { s } from "./dom.js";
 import { arrange, stretch } from "./layout.js";
 import { stateOf } from "./model.js";
-import { ago, between, place } from "./words.js";
+import { ago, between, now, place } from "./words.js";
 
 const ICONS = {
   kafka: "M3 4h8M3 8h11M3 12h6",
@@ -271,7 +271,7 @@ function noteOf(asset, state) {
   if (asset.paused) return "paused";
   switch (state.status) {
     case "running":
-      return `running ${between(state.at)}`;
+      return now() - Date.parse(state.at) < 1000 ? "running" : `running ${between(state.at)}`;
     case "pending":
     case "blocked":
     case "held":

@@ -9,7 +9,7 @@ import { activity } from "./views/activity.js";
 import { run } from "./views/run.js";
 import { asset, deadletters, event, rule, sensor } from "./views/thing.js";
 import { back } from "./views/part.js";
-import { ago } from "./words.js";
+import { ago, between } from "./words.js";
 
 const VIEWS = { runs: run, assets: asset, sensors: sensor, rules: rule, events: event, deadletters };
 const NODES = { assets: "asset", sensors: "sensor", rules: "rule" };
@@ -73,15 +73,16 @@ function totals() {
 }
 
 model.addEventListener("loaded", ({ detail: { changed } }) => {
-  document.title = model.graph.name;
+  document.title = `${model.graph.name} · reactor`;
   document.getElementById("name").textContent = model.graph.name;
   document.getElementById("empty").hidden = model.graph.assets.length > 0;
   totals();
   if (changed) picture.draw();
   else picture.refresh();
-  if (view?.refresh) refresh();
-  else open();
-  if (changed) focus();
+  if (!view) open();
+  else if (view.refresh) refresh();
+  else view.update?.();
+  if (changed && view) focus();
 });
 model.addEventListener("counted", totals);
 model.addEventListener("news", ({ detail: item }) => {
@@ -115,18 +116,24 @@ setInterval(() => {
     const text = ago(time.dataset.at);
     if (time.textContent !== text) time.textContent = text;
   }
+  for (const time of document.querySelectorAll("time[data-from]")) time.textContent = between(time.dataset.from);
+  view?.tick?.();
 }, 1000);
+
+/** Reads everything; tries again if that fails, for the stream alone does not show it. */
+async function read() {
+  try {
+    await model.load();
+  } catch (error) {
+    console.warn(error.message);
+    setTimeout(read, 2000);
+  }
+}
 
 const link = document.getElementById("link");
 follow("/api/stream", {
   news: (item) => model.apply(item),
-  reload: async () => {
-    try {
-      await model.load();
-    } catch (error) {
-      console.warn(error.message);
-    }
-  },
+  reload: read,
   link: (state) => {
     link.dataset.state = state;
     link.textContent = state === "live" ? "live" : "connection lost, trying again";

@@ -4,6 +4,7 @@ import { headers, token } from "./api.js";
 
 const SILENCE = 45_000; // the service says something every 15 seconds
 const LONGEST_WAIT = 8_000;
+const UNSEEN = 30_000; // how long a page that nobody sees holds one of the browser's few connections
 
 /**
  * Follows the stream for ever. `on.news(item)` is called for each piece of news, `on.reload()` when
@@ -12,7 +13,9 @@ const LONGEST_WAIT = 8_000;
 export async function follow(path, on) {
   let last = null;
   for (let tries = 0; ; tries += 1) {
+    await seen();
     const controller = new AbortController();
+    const leave = whenLeft(() => controller.abort());
     let watch = null;
     const alive = () => {
       clearTimeout(watch);
@@ -38,12 +41,36 @@ export async function follow(path, on) {
       if (error.name !== "AbortError" && !(error instanceof TypeError) && !String(error.message).startsWith("status")) console.error(error);
     } finally {
       clearTimeout(watch);
+      leave();
       controller.abort();
     }
     on.link("lost");
     const wait = Math.min(LONGEST_WAIT, 400 * 2 ** Math.min(tries, 8));
     await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
   }
+}
+
+/** Waits until the page is in sight. */
+async function seen() {
+  while (document.visibilityState !== "visible") {
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  }
+}
+
+/** Calls `work` when the page is left, or has been out of sight for long; answers how to stop that. */
+function whenLeft(work) {
+  let timer = null;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.visibilityState !== "visible") timer = setTimeout(work, UNSEEN);
+  };
+  addEventListener("pagehide", work);
+  document.addEventListener("visibilitychange", look);
+  return () => {
+    clearTimeout(timer);
+    removeEventListener("pagehide", work);
+    document.removeEventListener("visibilitychange", look);
+  };
 }
 
 /** The messages of a stream of bytes; comments (heartbeats) only call `alive`. */

@@ -4,8 +4,8 @@ import { h, sync } from "../dom.js";
 import { count, place } from "../words.js";
 import { eventRow, runRow } from "./part.js";
 
-const RUNS = 12;
-const EVENTS = 16;
+const RUNS = 6;
+const EVENTS = 9;
 
 export function activity(model) {
   const alerts = h("div");

@@ -1,7 +1,7 @@
 // Pieces that several views are made of.
 
 import { h } from "../dom.js";
-import { ago, count, instant, place } from "../words.js";
+import { ago, between, count, instant, place } from "../words.js";
 
 /** A dot that says what became of something. */
 export function mark(state) {
@@ -13,15 +13,20 @@ export function since(at) {
   return at ? h("time", { datetime: at, title: instant(at), "data-at": at }, ago(at)) : "";
 }
 
-/** Something in a row that leads to its details. */
+/** How long it has been going on, kept up to date by the page. */
+export function lasting(start) {
+  return start ? h("time", { datetime: start, "data-from": start }, between(start)) : "";
+}
+
+/** A run in a row that leads to its details. */
 export function runRow(run) {
+  const about = run.status === "succeeded" ? count(run.asset_count, "asset") : run.status;
   return h(
     "a",
-    { class: "row", href: place("runs", run.id) },
+    { class: "row", href: place("runs", run.id), title: `run ${run.id}, ${run.status}` },
     mark(run.status),
-    h("span", { class: "what" }, sentence(run)),
-    h("span", { class: "when" }, since(run.created)),
-    h("span", { class: "more" }, [`run ${run.id}`, run.status, count(run.asset_count, "asset"), run.partition, run.key].filter(Boolean).join(" · ")),
+    h("span", { class: "what" }, sentence(run), run.partition ? ` [${run.partition}]` : ""),
+    h("span", { class: "when" }, since(run.created), h("span", { class: run.status === "failed" ? "bad" : "" }, about)),
   );
 }
 
@@ -35,10 +40,12 @@ export function sentence(run) {
 }
 
 export function eventRow(event) {
+  // What happens to an asset is an event as well.
+  const [source, about] = event.sensor.startsWith("asset:") ? [event.sensor.slice(6), event.type] : [event.sensor, event.subject || event.type];
   return h(
     "a",
     { class: "row", href: place("events", event.seq) },
-    h("span", { class: "what" }, event.sensor, h("span", {}, `  ${event.subject || event.type}`), event.count > 1 ? h("span", {}, `  and ${(event.count - 1).toLocaleString()} before`) : ""),
+    h("span", { class: "what" }, source, h("span", {}, `  ${about}`), event.count > 1 ? h("span", {}, `  and ${(event.count - 1).toLocaleString()} before`) : ""),
     h("span", { class: "when" }, since(event.at)),
   );
 }

@@ -3,7 +3,7 @@
 import { get, post } from "../api.js";
 import { h, sync } from "../dom.js";
 import { between, count, now, place, spoken } from "../words.js";
-import { action, back, eventRow, facts, mark, since } from "./part.js";
+import { action, back, eventRow, facts, lasting, mark, since } from "./part.js";
 
 const GOING = new Set(["running", "held", "blocked"]);
 const RESUMABLE = new Set(["failed", "cancelled", "blocked"]);
@@ -19,8 +19,8 @@ export async function run(model, id) {
     head.replaceChildren(...header(shown));
     const first = Math.min(...shown.steps.flatMap((step) => step.attempts.map((attempt) => Date.parse(attempt.started))));
     const last = Math.max(...shown.steps.flatMap((step) => step.attempts.map((attempt) => (attempt.finished ? Date.parse(attempt.finished) : now()))));
-    const span = { first, length: Math.max(1, last - first) };
-    sync(steps, shown.steps, (step) => `${step.id}/${step.asset}`, (step) => JSON.stringify([step, Math.round(span.length / 250)]), (step) => stepRow(shown.id, step, span));
+    sync(steps, shown.steps, (step) => `${step.asset}/${step.partition}`, JSON.stringify, (step) => stepRow(shown.id, step));
+    for (const part of steps.querySelectorAll("i")) stretch(part, first, Math.max(1, last - first));
     causes.replaceChildren(...eventsOf(shown));
   }
   show();
@@ -32,6 +32,7 @@ export async function run(model, id) {
       shown = await get(`/api/runs/${encodeURIComponent(id)}`);
       show();
     },
+    tick: () => shown.finished || show(),
   };
 }
 
@@ -42,17 +43,16 @@ function header(run) {
   return [
     h("p", { class: "kind" }, `run of ${run.rule}`),
     h("h1", {}, `Run ${run.id}`),
-    h("p", { class: "state" }, mark(run.status), h("b", {}, run.status), h("span", {}, run.finished ? `in ${between(run.created, run.finished)}` : `for ${between(run.created)}`), h("span", {}, "·"), since(run.created)),
+    h("p", { class: "state" }, mark(run.status), h("b", {}, run.status), h("span", {}, run.finished ? `in ${between(run.created, run.finished)}` : ["for ", lasting(run.created)]), h("span", {}, "·"), since(run.created)),
     h("div", { class: "why" }, run.why.map((line) => h("p", {}, line))),
     actions.length ? h("div", { class: "actions" }, actions) : "",
     run.partition || run.key ? h("section", {}, facts([["partition", run.partition], ["key", run.key]])) : "",
   ];
 }
 
-function stepRow(run, step, span) {
-  const spent = step.attempts.length
-    ? spoken(step.attempts.reduce((sum, attempt) => sum + (attempt.finished ? Date.parse(attempt.finished) : now()) - Date.parse(attempt.started), 0))
-    : "";
+function stepRow(run, step) {
+  const running = step.attempts.find((attempt) => !attempt.finished);
+  const spent = running ? lasting(running.started) : step.attempts.length ? spoken(step.attempts.reduce((sum, { started, finished }) => sum + Date.parse(finished) - Date.parse(started), 0)) : "";
   const log = h("div");
   const opened = (event) => event.target.open && step.id !== null && readLog(run, step, log);
   return h(
@@ -65,12 +65,12 @@ function stepRow(run, step, span) {
       h("span", { class: "asset" }, step.asset, step.partition ? h("span", {}, ` ${step.partition}`) : ""),
       h("span", { class: "when" }, spent),
       h("span", { class: "because" }, explained(step)),
-      step.attempts.length ? h("span", { class: "spent" }, step.attempts.map((attempt) => bar(attempt, step, span))) : "",
+      step.attempts.length ? h("span", { class: "spent" }, step.attempts.map((attempt) => bar(attempt, step))) : "",
     ),
     h(
       "div",
       { class: "inside" },
-      step.attempts.map((attempt) => attemptPart(attempt)),
+      step.attempts.map(attemptPart),
       log,
       h("p", { class: "links" }, h("a", { href: place("assets", step.asset) }, `About ${step.asset}`)),
     ),
@@ -83,20 +83,24 @@ function explained(step) {
   return [status, tries, step.because, step.note].filter(Boolean).join(" · ");
 }
 
-function bar(attempt, step, span) {
-  const start = Date.parse(attempt.started);
-  const end = attempt.finished ? Date.parse(attempt.finished) : now();
-  const part = h("i", { "data-state": attempt.outcome || (attempt.finished ? step.status : "running") });
-  part.style.left = `${Math.min(99, (100 * (start - span.first)) / span.length)}%`;
-  part.style.width = `${Math.max(0.5, (100 * (end - start)) / span.length)}%`;
-  return part;
+function bar(attempt, step) {
+  const state = attempt.outcome || (attempt.finished ? step.status : "running");
+  return h("i", { "data-state": state, "data-start": attempt.started, "data-end": attempt.finished });
+}
+
+/** Puts the bar of an attempt where it belongs in the time that the run took. */
+function stretch(part, first, length) {
+  const start = Date.parse(part.dataset.start);
+  const end = part.dataset.end ? Date.parse(part.dataset.end) : now();
+  part.style.left = `${Math.min(99, (100 * (start - first)) / length)}%`;
+  part.style.width = `${Math.max(0.5, (100 * (end - start)) / length)}%`;
 }
 
 function attemptPart(attempt) {
   return h(
     "div",
     {},
-    h("p", { class: "attempt" }, h("span", {}, `attempt ${attempt.number}: ${attempt.outcome || "running"}`), h("span", { class: "when" }, between(attempt.started, attempt.finished))),
+    h("p", { class: "attempt" }, h("span", {}, `attempt ${attempt.number}: ${attempt.outcome || "running"}`), h("span", { class: "when" }, attempt.finished ? between(attempt.started, attempt.finished) : lasting(attempt.started))),
     attempt.error ? h("pre", { class: "error" }, attempt.error) : "",
   );
 }

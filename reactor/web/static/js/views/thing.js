@@ -3,8 +3,8 @@
 import { get, post } from "../api.js";
 import { h } from "../dom.js";
 import { stateOf } from "../model.js";
-import { between, count, place } from "../words.js";
-import { action, back, eventRow, facts, links, mark, runRow, since } from "./part.js";
+import { count, place } from "../words.js";
+import { action, back, eventRow, facts, lasting, links, mark, runRow, since } from "./part.js";
 
 /** A view that is read as a whole, and again when something concerns it. */
 async function view(path, draw, concerns) {
@@ -28,10 +28,10 @@ export function asset(model, name) {
         { class: "state" },
         mark(state.status),
         h("b", {}, state.status === "never" ? "not materialized yet" : state.status),
-        state.status === "running" ? h("span", {}, `for ${between(state.at)}`) : "",
-        found.last ? h("span", {}, "· last materialized ", since(found.last)) : "",
-        found.paused ? h("span", {}, "· paused") : "",
+        state.status === "running" ? h("span", {}, "for ", lasting(state.at)) : "",
+        found.paused ? h("span", {}, "and paused") : "",
       ),
+      found.last ? h("p", { class: "kind" }, "last materialized ", since(found.last)) : "",
       state.note ? h("p", { class: "doc" }, state.note) : "",
       found.doc ? h("p", { class: "doc" }, found.doc) : "",
       h("div", { class: "actions" }, action("Materialize", () => post("/api/materialize", { assets: [name] }))),
@@ -108,7 +108,7 @@ export function rule(model, name) {
 
 export function event(model, seq) {
   const draw = (found) => [
-    h("p", { class: "kind" }, "event of ", h("a", { href: place("sensors", found.sensor) }, found.sensor)),
+    h("p", { class: "kind links" }, "event of ", source(found.sensor)),
     h("h1", {}, found.subject || found.type),
     h("p", { class: "state" }, since(found.at)),
     h("section", {}, facts([["type", found.type], ["id", h("code", {}, found.id)], ["key", found.key], ["number", String(found.seq)]])),
@@ -122,6 +122,11 @@ export function event(model, seq) {
     ),
   ];
   return view(`/api/events/${encodeURIComponent(seq)}`, draw, () => false);
+}
+
+function source(sensor) {
+  const asset = sensor.startsWith("asset:") ? sensor.slice(6) : null;
+  return asset === null ? h("a", { href: place("sensors", sensor) }, sensor) : h("a", { href: place("assets", asset) }, asset);
 }
 
 function payload(event) {
