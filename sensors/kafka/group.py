@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import anyio
 from aiokafka.errors import KafkaError
@@ -27,7 +28,18 @@ class Group:
         self._due: dict[TopicPartition, int] = {}
         self._woken = anyio.Event()
         self._failures = 0
-        self.cluster: Cluster | None = None
+        self._cluster: Cluster | None = None
+        self._going = anyio.CancelScope()
+
+    @contextmanager
+    def at(self, cluster: Cluster) -> Iterator[None]:
+        """Where to commit, until the block ends; a commit that is going on then is broken off."""
+        self._cluster = cluster
+        try:
+            yield
+        finally:
+            self._cluster = None
+            self._going.cancel()
 
     def note(self, moves: Iterable[Move]) -> None:
         """Takes over what was recorded; costs no waiting."""
@@ -47,17 +59,21 @@ class Group:
             await anyio.sleep(self._pace.commit)
 
     async def _commit(self) -> None:
-        if self.cluster is None or not self._due:
+        if self._cluster is None or not self._due:
             return
         due, self._due = self._due, {}
+        error = "no answer"
         try:
-            with anyio.fail_after(self._pace.patience):
-                await self.cluster.commit(self._name, due)
-        except (KafkaError, OSError) as error:
-            self._failures += 1
-            self._due = due | self._due
-            self._woken.set()
-            say = self._log.warning if self._failures == _WORTH_A_WARNING else self._log.debug
-            say("offsets are not committed", group=self._name, error=f"{error!r}")
-        else:
+            with anyio.move_on_after(self._pace.patience) as self._going:
+                await self._cluster.commit(self._name, due)
+                error = ""
+        except (KafkaError, OSError) as failed:
+            error = repr(failed)
+        if not error:
             self._failures = 0
+            return
+        self._failures += 1
+        self._due = due | self._due
+        self._woken.set()
+        say = self._log.warning if self._failures == _WORTH_A_WARNING else self._log.debug
+        say("offsets are not committed", group=self._name, error=error)

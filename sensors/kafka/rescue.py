@@ -17,7 +17,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-from sensors.kafka.cluster import READ_COMMITTED, Cluster
+from sensors.kafka.cluster import FETCH_WAIT_MS, READ_COMMITTED, Cluster
 from sensors.kafka.record import Part
 
 _MAX_BYTES = 1024 * 1024
@@ -31,13 +31,15 @@ async def fetch_alone(cluster: Cluster, part: Part) -> tuple[Sequence[Any], int]
     topic, partition = part.tp
     wanted = [(topic, [(partition, part.offset, _MAX_BYTES)])]
     answer = await cluster.ask_leader(
-        part.tp, FetchRequest(0, 1, _MAX_BYTES, READ_COMMITTED, wanted)
+        part.tp, FetchRequest(FETCH_WAIT_MS, 0, _MAX_BYTES, READ_COMMITTED, wanted)
     )
-    ((_, ((_, code, _, *rest),)),) = answer.topics
-    if code:
-        raise for_code(code)(part.name)
-    aborted = rest[2] if answer.API_VERSION >= 11 else rest[-2]
-    return read_tolerantly(part, rest[-1] or b"", aborted)
+    for _, answered in answer.topics:
+        for _, code, _, *rest in answered:
+            if code:
+                raise for_code(code)(part.name)
+            aborted = rest[2] if answer.API_VERSION >= 11 else rest[-2]
+            return read_tolerantly(part, rest[-1] or b"", aborted)
+    return (), part.offset
 
 
 def read_tolerantly(
@@ -45,12 +47,20 @@ def read_tolerantly(
 ) -> tuple[Sequence[Any], int]:
     """The records in what a broker sent, and the offset after them.
 
-    Raises: CorruptRecordException, UnsupportedCodecError, or what else is wrong with them.
+    It ends before a batch that cannot be read.
+
+    Raises: CorruptRecordException, UnsupportedCodecError, or what else is wrong, if that batch is
+        the first.
     """
     records = PartitionRecords(
         part.tp, _Tolerant(raw), aborted, part.offset, None, None, True, READ_COMMITTED
     )
-    found = list(records)
+    found: list[Any] = []
+    try:
+        found.extend(records)
+    except Exception:
+        if records.next_fetch_offset == part.offset:
+            raise
     return found, records.next_fetch_offset
 
 

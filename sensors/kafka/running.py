@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.ports import Batch, DeadLetter, Desk
-from sensors.kafka.cluster import Cluster, Described, connected
+from sensors.kafka.cluster import Cluster, Described, connected, ids_of
 from sensors.kafka.group import Group
 from sensors.kafka.health import Health, Pace
 from sensors.kafka.record import Part, Reader
@@ -63,6 +63,7 @@ class RunningKafka:
         self._reader = Reader(topic)
         self._health = Health(desk)
         self._group = Group(topic.group, desk.log, self._pace)
+        self._delay = 0.0
         self._strikes: Counter[tuple[str, int]] = Counter()
         self._aside: dict[str, str] = {}
 
@@ -87,32 +88,35 @@ class RunningKafka:
             await self._desk.offer(batch)
 
     async def _keep_reading(self, outlet: MemoryObjectSendStream[Batch]) -> None:
+        """Reads with one connection to the cluster after another."""
         options = await self._options()
-        delay = self._pace.first_retry
         while True:
             try:
                 async with connected(options, self._pace.stop) as cluster:
-                    self._group.cluster = cluster
-                    while True:
-                        well = await self._read_once(cluster, options, outlet)
-                        delay = self._pace.first_retry if well else self._longer(delay)
-                        await anyio.sleep(delay)
+                    with self._group.at(cluster):
+                        while True:
+                            well = await self._read_once(cluster, options, outlet)
+                            await self._pause(well=well)
             except SensorError:
                 raise
             except _CREDENTIALS as error:
                 raise self._refused(complaint(error), _CHECK_CREDENTIALS) from error
             except Exception as error:  # noqa: BLE001 - whatever it is, a new client may do better
                 self._health.say(complaint(error))
-            finally:
-                self._group.cluster = None
-            await anyio.sleep(delay)
-            delay = self._longer(delay)
+            await self._pause()
+
+    async def _pause(self, *, well: bool = False) -> None:
+        """Waits a moment, and longer each time that it did not go well."""
+        first, last = self._pace.first_retry, self._pace.last_retry
+        self._delay = first if well or not self._delay else min(self._delay * 2, last)
+        await anyio.sleep(self._delay)
 
     async def _read_once(
         self, cluster: Cluster, options: dict[str, Any], outlet: MemoryObjectSendStream[Batch]
     ) -> bool:
         """One consumer's life, from finding its positions to its end; whether it did any good."""
         layout, found = await self._find(cluster)
+        cluster.pin(layout)
         await self._settle(found.values(), outlet)
         parts = [
             part
@@ -130,7 +134,7 @@ class RunningKafka:
         watch = Watch(cluster, layout, parts, waiting, self._health, self._pace)
         session = Session(self._desk, self._reader, outlet, parts, watch, self._pace)
         try:
-            over = await session.run(options)
+            over = await session.run(options, ids_of(layout))
         except Suspect as error:
             self._desk.log.warning("partitions are read one by one", why=str(error))
             return await self._read_alone(cluster, parts, outlet) or session.delivered
@@ -231,6 +235,3 @@ class RunningKafka:
             "client_id": f"reactor-{self._topic.name}",
             **said,
         }
-
-    def _longer(self, delay: float) -> float:
-        return min(delay * 2, self._pace.last_retry)

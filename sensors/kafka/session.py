@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from anyio.streams.memory import MemoryObjectSendStream
 
 from reactor.ports import Batch, DeadLetter, Desk
-from sensors.kafka.cluster import Client
+from sensors.kafka.cluster import Client, let_go
 from sensors.kafka.health import Pace
 from sensors.kafka.record import Part, Reader
 from sensors.kafka.watch import Watch
@@ -59,41 +59,51 @@ class Session:
         self._behind: dict[TopicPartition, int] = {}
         self.delivered = False
 
-    async def run(self, options: Mapping[str, Any]) -> str:
+    async def run(self, options: Mapping[str, Any], ids: Mapping[str, str]) -> str:
         """Reads until something changes, and says what.
 
         Args:
             options: aiokafka's options of a client.
+            ids: of the topics, where they have one; no others are read.
 
         Raises: KafkaError or OSError if the cluster cannot be reached any more, Suspect if the
             partitions are to be read one by one.
         """
-        consumer = _consumer(options)
+        client = Client(**options)
+        client.ids = ids
+        consumer = _consumer(client, options)
         try:
             with anyio.fail_after(self._pace.patience):
                 await consumer.start()
             consumer.assign(list(self._parts))
             for part in self._parts.values():
                 consumer.seek(part.tp, part.offset)
-            return await self._read(consumer)
+            return await self._read(consumer, client)
         finally:
-            with anyio.move_on_after(self._pace.stop, shield=True):
-                await consumer.stop()
+            await let_go(consumer.stop, client, self._pace.stop)
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> str:
-        over = ""
+    async def _read(self, consumer: AIOKafkaConsumer, client: Client) -> str:
+        """Reads and watches. A CancelledError that aiokafka makes up ends the reading, not us."""
+        over = "the consumer broke off"
+
+        async def read() -> None:
+            nonlocal over
+            try:
+                over = await self._consume(consumer, client)
+            finally:
+                tasks.cancel_scope.cancel()
+
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._watch.run)
-                over = await self._consume(consumer)
-                tasks.cancel_scope.cancel()
+                tasks.start_soon(read)
         except ExceptionGroup as errors:
             raise only(errors) from None
         if self._watch.failure:
             raise self._watch.failure
         return over
 
-    async def _consume(self, consumer: AIOKafkaConsumer) -> str:
+    async def _consume(self, consumer: AIOKafkaConsumer, client: Client) -> str:
         while not self._watch.over:
             fetched: list[Fetched] = []
             dead: list[DeadLetter] = []
@@ -110,6 +120,8 @@ class Session:
             if fetched or dead:
                 await self._send(self._reader.batch(fetched, self._desk.clock.now(), dead))
             self._tell_lag(consumer, fetched)
+            if client.estranged:
+                return "a topic was created anew"
         return self._watch.over
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> list[Fetched]:
@@ -170,7 +182,7 @@ def only(errors: ExceptionGroup[Exception]) -> Exception:
     return errors.exceptions[0] if len(errors.exceptions) == 1 else errors
 
 
-def _consumer(options: Mapping[str, Any]) -> AIOKafkaConsumer:
+def _consumer(client: Client, options: Mapping[str, Any]) -> AIOKafkaConsumer:
     """A consumer that does nothing by itself: no group, no commit, no reset."""
     made = AIOKafkaConsumer(
         **options,
@@ -181,5 +193,5 @@ def _consumer(options: Mapping[str, Any]) -> AIOKafkaConsumer:
         fetch_max_bytes=_FETCH_BYTES,
         max_partition_fetch_bytes=_PARTITION_BYTES,
     )
-    made._client = Client(**options)
+    made._client = client
     return made

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aiokafka.structs import TopicPartition
 
-from sensors.kafka.cluster import BEGIN, END, Cluster, Described
+from sensors.kafka.cluster import BEGIN, Cluster, Described
 from sensors.kafka.resume import Resumption, Topic, await_topic, is_first, resume
 from sensors.kafka.topic import KafkaTopic, Start
 from sensors.kafka.watch import leaderless
@@ -23,7 +23,7 @@ async def survey(
     layout = await cluster.describe(topic.topics)
     partitions = [TopicPartition(name, p) for name, told in layout.items() for p in told.leaders]
     begin = await cluster.offsets(partitions, BEGIN)
-    end = await cluster.offsets(partitions, END)
+    end = await cluster.ends(partitions)
     first = [tp for tp in partitions if is_first(tp.topic, stored)]
     start = await _start(cluster, topic.start, first, begin, end)
     found: dict[str, Resumption] = {}

@@ -14,7 +14,7 @@ import anyio
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from sensors.kafka.cluster import END, NO_LEADER, Cluster, Described
+from sensors.kafka.cluster import NO_LEADER, Cluster, Described
 from sensors.kafka.health import Health, Pace
 from sensors.kafka.position import part_of
 from sensors.kafka.record import Part
@@ -66,7 +66,7 @@ class Watch:
             try:
                 with anyio.fail_after(self._pace.patience):
                     told = await self._cluster.describe(self._layout)
-                    ends = await self._cluster.offsets(self._parts, END)
+                    ends = await self._cluster.ends(self._parts)
             except (KafkaError, OSError) as error:
                 failures += 1
                 self._health.say(complaint(error))
