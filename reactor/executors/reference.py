@@ -38,6 +38,7 @@ def of(thing: Any) -> Reference:
     return Reference(thing.__module__, os.path.realpath(file) if file else "", thing.__qualname__)
 
 
+@functools.lru_cache(1024)
 def located(locate: str, function: Callable[..., Any] | None) -> Reference:
     """What `module:qualname` or `path.py:qualname` names, with what the function itself tells.
 
