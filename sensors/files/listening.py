@@ -16,8 +16,8 @@ from sensors.files.tree import Tree, said
 _POLL = 1.0
 """Seconds between two scans where nothing is heard, at the least."""
 
-_DUTY = 20
-"""Scans take at most one part in so many of the time."""
+_REST, _REST_UNHEARD = 20, 4
+"""After a scan nothing is scanned for so many times as long as it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,9 @@ class Listening:
         """Seconds until the next scan, after one that took so long."""
         stirred = self._stirrings is not None and self._stirrings.well
         heard = not self.why and (self._closings is not None or stirred)
-        regular = self._hearing.scan_every if heard else _POLL
-        return max(min(regular, self._hearing.scan_every), _DUTY * took)
+        if heard:
+            return max(self._hearing.scan_every, _REST * took)
+        return max(min(self._hearing.scan_every, _POLL), _REST_UNHEARD * took)
 
     def close(self) -> None:
         """Ends what listens."""

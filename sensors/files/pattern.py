@@ -7,7 +7,6 @@ not. The folders before the first name with a wildcard are the *root*: what is w
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ class Pattern:
 
     def within(self, path: str) -> str | None:
         """A path as written, made relative to the root; None if it lies elsewhere."""
-        path = posixpath.normpath(path)
+        path = "/" * path.startswith("/") + "/".join(_plain(path))
         if self.root == ".":
             return None if path.startswith(("/", "..")) else path
         front = self.root if self.root == "/" else f"{self.root}/"
@@ -57,7 +56,9 @@ class Pattern:
 
     def written(self, path: str) -> str:
         """The opposite of `within`."""
-        return path if self.root == "." else posixpath.join(self.root, path)
+        if self.root == ".":
+            return path
+        return f"/{path}" if self.root == "/" else f"{self.root}/{path}"
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +69,7 @@ def pattern_of(text: str) -> Pattern:
     """
     if not text or text.endswith("/"):
         raise ValueError(f"{text!r} names a folder, not files: did you mean {text + '*'!r}?")
-    names = [name for name in text.split("/") if name not in ("", ".")]
+    names = _plain(text)
     if not names or names[-1] == "..":
         raise ValueError(f"{text!r} names a folder, not files")
     wild = [number for number, name in enumerate(names) if _WILD.search(name)]
@@ -77,11 +78,9 @@ def pattern_of(text: str) -> Pattern:
     if ".." in tail:
         raise ValueError(f"{text!r}: '..' may not follow a name with a wildcard")
     fixed = "/" * text.startswith("/") + "/".join(names[:first])
-    root = posixpath.normpath(fixed) if fixed else "."
     files, folders = re.compile(_files(tail), re.DOTALL), re.compile(_folders(tail), re.DOTALL)
-    return Pattern(
-        posixpath.join(root, *tail) if fixed else "/".join(tail), root, tail, files, folders
-    )
+    written = "/" * text.startswith("/") + "/".join(names)
+    return Pattern(written, fixed or ".", tail, files, folders)
 
 
 def ignorer(patterns: Sequence[str], pattern: Pattern) -> re.Pattern[str] | None:
@@ -92,6 +91,11 @@ def ignorer(patterns: Sequence[str], pattern: Pattern) -> re.Pattern[str] | None
     """
     applied = [one for one in patterns if not any(fnmatchcase(name, one) for name in pattern.names)]
     return re.compile("|".join(map(translate, applied))) if applied else None
+
+
+def _plain(path: str) -> list[str]:
+    """The names of a path. `..` stays: what it leads to depends on symbolic links."""
+    return [name for name in path.split("/") if name not in ("", ".")]
 
 
 def _files(names: Sequence[str]) -> str:

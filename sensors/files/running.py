@@ -45,7 +45,7 @@ class RunningFiles:
         self._desk = desk
         self._hearing = hearing or Hearing(value.scan_every.total_seconds(), value.polling)
         self._tree = Tree(
-            os.path.abspath(pattern.root),
+            os.getcwd() if pattern.root == "." else os.path.join(os.getcwd(), pattern.root),
             pattern,
             ignorer(value.ignore, pattern),
             value.follow_symlinks,
@@ -181,7 +181,7 @@ class RunningFiles:
                 continue
             inode, size, mtime_ns = parsed(identity)
             previous = pattern.written(change.previous) if change.previous is not None else None
-            file = File.model_construct(
+            file = File(
                 path=pattern.written(change.path),
                 size=size,
                 mtime=instant(mtime_ns),

@@ -49,6 +49,8 @@ class Stirrings:
             begun = anyio.current_time()
             try:
                 await self._listen(hints, stop)
+                if stop.is_set():
+                    return
                 why = "it ended"
             except FileNotFoundError:
                 hints.lost()

@@ -19,7 +19,7 @@ from sensors.files.listening import Hearing
 from sensors.files.running import START, RunningFiles
 from tests.integration.desk import Notebook, WallClock
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 HEARING = {
     "both": Hearing(scan_every=60),
@@ -45,6 +45,8 @@ class Kept:
 
     def record(self, batch: Batch) -> None:
         """Records a batch whole, or refuses it."""
+        if len(batch.events) > 1000:
+            raise AssertionError(f"{len(batch.events)} events are too many for one batch")
         for move in batch.moves:
             if self.positions.get(move.part) != move.before:
                 raise AssertionError(f"{move} does not follow {self.positions.get(move.part)}")

@@ -58,14 +58,14 @@ class Child:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
-    async def until(self, true: Callable[[], Any], within: float = DEADLINE) -> None:
+    async def until(self, true: Callable[[], Any]) -> None:
         """Waits for a condition; a test fails when it does not come true in time."""
-        with anyio.move_on_after(within):
+        with anyio.move_on_after(DEADLINE):
             while not true():
                 await anyio.sleep(0.02)
             return
         said = [one for one in self.said if "event" not in one]
-        raise AssertionError(f"still not after {within:g} s; {len(self.events)} events, {said}")
+        raise AssertionError(f"still not after {DEADLINE:g} s; {len(self.events)} events, {said}")
 
     async def listen(self) -> None:
         stdout = self._process.stdout

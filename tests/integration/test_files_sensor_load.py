@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio.to_thread
 import pytest
@@ -19,15 +21,18 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
+def inbox(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: what is tried is the sensor, not the disk."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path
+    with TemporaryDirectory(dir=memory) as base:
+        folder = Path(base) / "inbox"
+        folder.mkdir()
+        yield folder
 
 
 @pytest.mark.parametrize("hearing", HEARING.values(), ids=HEARING)
 async def test_ten_thousand_renames_at_once_arrive_once_each(inbox: Path, hearing: Hearing) -> None:
-    """As fast as one thread can rename; in batches of a thousand at most."""
+    """As fast as one thread can make and rename them."""
     value = FileArrivals(f"{inbox}/*.csv", stable="200ms")
     async with watching(value, inbox, hearing=hearing) as watch:
         await anyio.to_thread.run_sync(_rename_in, inbox, 10_000)
@@ -48,16 +53,10 @@ async def test_ten_thousand_files_written_in_place_arrive_once_each(inbox: Path)
 
 
 async def test_a_service_that_was_stopped_finds_what_it_could_not_hear(inbox: Path) -> None:
-    """More than the kernel remembers: it says that it forgot, and everything is scanned."""
-    async with child(f"{inbox}/*.csv", settings={"scan_every": "1h"}) as heard:
-        async with heard.stopped():
-            await anyio.to_thread.run_sync(_rename_in, inbox, 20_000)
-        await heard.until(lambda: len(heard.events) >= 20_000, within=60)
-        assert heard.names == Counter(f"{number}.csv" for number in range(20_000))
+    """More than the kernel remembers: it says that it forgot, and everything is scanned.
 
-
-async def test_a_service_that_was_stopped_sees_the_end_of_what_changed(inbox: Path) -> None:
-    """Half a file while it ran, the rest while it was stopped: it comes once, whole."""
+    A file that was half written when it was stopped, and closed meanwhile, comes whole.
+    """
     settings = {"stable": "300ms", "scan_every": "1h"}
     async with child(f"{inbox}/*.csv", settings=settings) as heard:
         with (inbox / "slow.csv").open("w") as slow:
@@ -66,16 +65,15 @@ async def test_a_service_that_was_stopped_sees_the_end_of_what_changed(inbox: Pa
             async with heard.stopped():
                 slow.write("it")
                 slow.close()
-                _rename_in(inbox, 20_000)
-        await heard.until(lambda: len(heard.events) >= 20_001, within=60)
-        assert heard.names["slow.csv"] == 1
+                await anyio.to_thread.run_sync(_rename_in, inbox, 20_000)
+        await heard.until(lambda: len(heard.events) >= 20_001)
+        assert heard.names == Counter(["slow.csv", *(f"{number}.csv" for number in range(20_000))])
         assert [one["size"] for one in heard.said if "slow" in one.get("subject", "")] == [10]
 
 
 @pytest.mark.parametrize("confined", [False, True], ids=["", "confined"])
 async def test_a_stranger_who_stalls_is_waited_for(inbox: Path, confined: bool) -> None:
-    """Confined, the kernel does not say whether the file of somebody else is open, but it says when
-    it is closed."""
+    """Confined, nobody says whether another's file is open, but it is heard when it is closed."""
     settings = {"stable": "100ms"}
     async with child(f"{inbox}/*.csv", settings=settings, confined=confined) as heard:
         with (inbox / "slow.csv").open("w") as slow:
@@ -111,11 +109,10 @@ def _give_away(file: Path) -> None:
 
 
 def _rename_in(inbox: Path, count: int) -> None:
-    stage = inbox.parent / "stage"
-    stage.mkdir(exist_ok=True)
+    stage = os.fspath(inbox.parent)
     for number in range(count):
-        (stage / f"{number}.csv").write_text("a line\n")
-        (stage / f"{number}.csv").rename(inbox / f"{number}.csv")
+        os.mknod(f"{stage}/{number}.csv")
+        os.rename(f"{stage}/{number}.csv", f"{inbox}/{number}.csv")
 
 
 def _write(inbox: Path, count: int) -> None:

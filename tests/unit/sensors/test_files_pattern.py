@@ -17,6 +17,7 @@ from sensors.files.pattern import ignorer, pattern_of
         ("*.csv", ".", "files"),
         ("/*.csv", "/", "files"),
         ("../*.csv", "..", "files"),
+        ("a/../b/*.csv", "a/../b", "b"),
     ],
 )
 def test_the_folders_before_the_first_wildcard_are_the_root(
@@ -105,7 +106,8 @@ def test_what_means_no_file_is_refused(text: str, message: str) -> None:
     ("text", "path", "relative"),
     [
         ("inbox/*", "inbox/a", "a"),
-        ("inbox/*", "./inbox/a", "a"),
+        ("inbox/*", "./inbox//a", "a"),
+        ("a/../b/*", "a/../b/x", "x"),
         ("inbox/*", "outbox/a", None),
         ("inbox/*", "inboxes/a", None),
         ("*", "a", "a"),
