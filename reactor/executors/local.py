@@ -23,10 +23,13 @@ NAMES: Mapping[str, tuple[str, str]] = {
 async def local(names: Iterable[str] = NAMES) -> AsyncGenerator[dict[str, Executor]]:
     """Those of these names that we have, closed at the end; only what is asked for is imported."""
     made: dict[str, Executor] = {}
-    for name in sorted(set(names) & set(NAMES)):
+    wanted = sorted(set(names) & set(NAMES))
+    guarded = {"process", "command"} & set(wanted)
+    warden: Any = import_module("reactor.executors.guarded").Warden() if guarded else None
+    for name in wanted:
         module, kind = NAMES[name]
-        executor: Any = getattr(import_module(module), kind)()
-        made[name] = executor
+        make: Any = getattr(import_module(module), kind)
+        made[name] = make(warden=warden) if name in guarded else make()
     try:
         yield made
     finally:
