@@ -43,7 +43,8 @@ class Malformed(ValueError):
 class CloudEvent:
     """One event as it came. `raw` is its data as JSON: the bytes sent, or made of what was sent.
 
-    Data that is not JSON is a JSON string: text as it is, anything else in base64.
+    Data that is not JSON is a JSON string: text as it is, anything else in base64. `content` is the
+    data itself, as the bytes that it is; empty if there is none.
     """
 
     id: str
@@ -53,6 +54,7 @@ class CloudEvent:
     time: datetime | None
     raw: bytes
     extensions: Mapping[str, str]
+    content: bytes
 
 
 def mode(headers: Mapping[str, str]) -> str:
@@ -136,10 +138,14 @@ def _structured(found: Any) -> CloudEvent:
         if "data" in given:
             raise Malformed("an event has data or data_base64, not both")
         media = _type_of(given) or "application/octet-stream"
-        return _event(given, _encoded(_bytes(given["data_base64"]), media))
-    if not _is_json(_type_of(given)) and not isinstance(given.get("data", ""), str):
+        content = _bytes(given["data_base64"])
+        return _event(given, _encoded(content, media), content)
+    raw = to_json(given.get("data"))
+    if "data" not in given or _is_json(_type_of(given)):
+        return _event(given, raw, raw if "data" in given else b"")
+    if not isinstance(given["data"], str):
         raise Malformed("data that is not JSON is a text")
-    return _event(given, to_json(given.get("data")))
+    return _event(given, raw, given["data"].encode())
 
 
 def _binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
@@ -152,10 +158,11 @@ def _binary(headers: Mapping[str, str], body: bytes) -> CloudEvent:
         attributes.pop(name, None)
     if media := headers.get("content-type"):
         attributes["datacontenttype"] = media
-    return _event(attributes, _encoded(body, _type_of(attributes)) if body else b"null")
+    raw = _encoded(body, _type_of(attributes)) if body else b"null"
+    return _event(attributes, raw, body)
 
 
-def _event(given: Mapping[str, Any], raw: bytes) -> CloudEvent:
+def _event(given: Mapping[str, Any], raw: bytes, content: bytes) -> CloudEvent:
     if given.get("specversion") != "1.0":
         raise Malformed("specversion is not 1.0")
     subject = given.get("subject")
@@ -171,6 +178,7 @@ def _event(given: Mapping[str, Any], raw: bytes) -> CloudEvent:
             for name, value in given.items()
             if name not in _CONTEXT and value is not None and _ATTRIBUTE.fullmatch(name)
         },
+        content=content,
     )
 
 

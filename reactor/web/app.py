@@ -25,7 +25,9 @@ def create_app(service: Service, settings: WebSettings) -> FastAPI:
     )
     app.state.closing = anyio.Event()
     problem.explain_errors(app)
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(
+        Guard, settings=settings, limit=intake.body_limit(service, settings.body_limit)
+    )
     # The guard checks the token; this makes the document say so.
     wanted = [Depends(HTTPBearer(auto_error=False))] if settings.token else []
     for router in (

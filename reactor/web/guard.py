@@ -39,12 +39,12 @@ _HEADERS = (
 
 
 class Guard:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application; `limit` answers how long a body may be."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings, limit: Callable[[str], int]) -> None:
         self._app = app
         self._token = settings.token.encode() if settings.token else None
-        self._limit = settings.body_limit
+        self._limit = limit
         self._names = frozenset({*_NAMES, settings.host.lower()}) if settings.local else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,14 +52,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         guarded = _with_headers(send, no_store=scope["path"].startswith("/api"))
-        refused = self._refusal(scope)
+        limit = self._limit(scope["path"])
+        refused = self._refusal(scope, limit)
         if refused is not None:
             response = answer(refused.status_code, refused.detail, refused.hint, refused.headers)
             await response(scope, receive, guarded)
             return
-        await self._app(scope, _bounded(receive, self._limit), guarded)
+        await self._app(scope, _bounded(receive, limit), guarded)
 
-    def _refusal(self, scope: Scope) -> Refused | None:
+    def _refusal(self, scope: Scope, limit: int) -> Refused | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
         if self._names is not None and _without_port(host) not in self._names:
@@ -80,8 +81,8 @@ class Guard:
                 {"WWW-Authenticate": "Bearer"},
             )
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length[:20]) > self._limit:
-            return _too_long(self._limit)
+        if length.isdecimal() and int(length[:20]) > limit:
+            return _too_long(limit)
         return None
 
     def _allowed(self, authorization: str) -> bool:

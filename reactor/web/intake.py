@@ -5,7 +5,7 @@ Law: `202` is said when what came is recorded, and not before.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -17,16 +17,17 @@ from pydantic_core import from_json
 from reactor.core.errors import SensorError
 from reactor.core.event import Event
 from reactor.core.graph import nearest
+from reactor.logs import logger
 from reactor.ports import Batch, Sensor
-from reactor.web import cloudevent
-from reactor.web.cloudevent import CloudEvent
 from reactor.web.model import Accepted
 from reactor.web.problem import RETRY_SOON, Problem, Refused, said
 from reactor.web.service import Service
+from sensors.cloudevent import CloudEvent, Malformed, mode, read
 
 AT_ONCE = 100
 """Requests that may wait for the store at the same time; one more is asked to come again."""
 
+_HOOKS = "/hooks/"
 _JSON = {"type": "object"}
 _BODY = {
     "requestBody": {
@@ -59,8 +60,8 @@ def routes(service: Service) -> APIRouter:
         """
         body = await request.body()
         try:
-            events = cloudevent.read(request.headers, body)
-        except cloudevent.Malformed as error:
+            events = read_events(request.headers, body)
+        except Malformed as error:
             raise Refused(400, str(error), "https://cloudevents.io describes the format") from error
         batches = _batches(service, events)
         async with _one_of(limiter):
@@ -73,13 +74,10 @@ def routes(service: Service) -> APIRouter:
         """Takes a delivery for the webhook sensor of that name. Answers when it is recorded;
         a body that cannot become an event is recorded as a dead letter, and answered with 422.
         """
-        sensor: Any = _sensor(service, name)
+        sensor: Any = service.sensor(name)
         if not hasattr(sensor, "decode"):
-            raise Refused(
-                404,
-                f"{name} is a {sensor.kind} sensor and takes no webhooks",
-                "post to /api/events",
-            )
+            # Whoever may not read the API need not learn what there is.
+            raise Refused(404, f"there is no webhook {name[:200]}", "GET /api/sensors lists them")
         body = await request.body()
         batch = _decoded(sensor, dict(request.headers), body, service)
         async with _one_of(limiter):
@@ -90,6 +88,40 @@ def routes(service: Service) -> APIRouter:
         return Accepted(accepted=len(batch.events), ids=[event.id for event in batch.events])
 
     return router
+
+
+def body_limit(service: Service, usual: int) -> Callable[[str], int]:
+    """How long a body may be, by path: a webhook says so itself."""
+
+    def limit(path: str) -> int:
+        if not path.startswith(_HOOKS):
+            return usual
+        sensor: Any = service.sensor(path.removeprefix(_HOOKS))
+        return getattr(sensor, "max_bytes", usual)
+
+    return limit
+
+
+def read_events(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
+    """The events of a request; plain JSON is an event, or a list of them.
+
+    Raises: Malformed if there is anything else among them.
+    """
+    if not mode(headers):
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media not in ("", "application/json"):
+            raise Malformed(
+                f"a body of type {media[:100]} is no CloudEvent: send application/cloudevents+json,"
+                " or the headers ce-specversion, ce-id, ce-source and ce-type"
+            )
+        many = "-batch" if body.lstrip()[:1] == b"[" else ""
+        headers = {**headers, "content-type": f"application/cloudevents{many}+json"}
+    events: list[CloudEvent] = []
+    for number, event in enumerate(read(headers, body)):
+        if isinstance(event, Malformed):
+            raise Malformed(f"event {number} of the batch: {event}")
+        events.append(event)
+    return events
 
 
 @asynccontextmanager
@@ -116,7 +148,7 @@ def _sensor(service: Service, name: str) -> Sensor:
 def _batches(service: Service, events: Sequence[CloudEvent]) -> list[Batch]:
     """One batch a sensor, all of them checked before the first is submitted."""
     batches: list[Batch] = []
-    for source in cloudevent.sources(events):
+    for source in dict.fromkeys(event.source for event in events):
         sensor = _sensor(service, source)
         made = [_event(service, sensor, event) for event in events if event.source == source]
         batches.append(Batch(sensor=source, events=made, repeats=True))
@@ -134,7 +166,7 @@ def _event(service: Service, sensor: Sensor, came: CloudEvent) -> Event:
         time=came.time or now,
         received=now,
         data=data,
-        key=came.key,
+        key=came.extensions.get("partitionkey"),
         headers=dict(came.extensions),
         raw=raw,
     )
@@ -143,10 +175,11 @@ def _event(service: Service, sensor: Sensor, came: CloudEvent) -> Event:
 def _payload(sensor: Sensor, came: CloudEvent) -> tuple[Any, bytes | None, str]:
     """What the bytes stand for, as the sensor would record them or as its `event(...)` takes it."""
     try:
-        return sensor.restore(came.data), came.data, ""
+        return sensor.restore(came.content), came.content, ""
     except (SensorError, ValueError):
         try:
-            made = cast(Event, cast(Any, sensor).event(from_json(came.data)))
+            payload = from_json(came.content) if came.content else None
+            made = cast(Event, cast(Any, sensor).event(payload))
         except Exception as error:
             what = f"event {came.id[:200]} does not fit sensor {sensor.name}: {_complaint(error)}"
             raise Refused(422, what) from error
@@ -163,5 +196,7 @@ def _decoded(sensor: Any, headers: dict[str, str], body: bytes, service: Service
     try:
         return cast(Batch, sensor.decode(headers, body, service.clock.now()))
     except SensorError as error:
+        why = getattr(error, "why", "") or error.what
+        logger().warning("webhook refused", sensor=sensor.name, why=why)
         # A webhook's refusal says which status it is answered with.
         raise Refused(getattr(error, "status", 400), error.what, error.hint) from error
