@@ -12,7 +12,7 @@ once, and each of them records it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from reactor.core.asset import Pending
 from reactor.core.graph import Graph
 from reactor.core.plan import Plan
 from reactor.core.ranges import Ranges, count, union
-from reactor.core.run import ENDED, Run, RunStatus, Step, StepStatus, Work
+from reactor.core.run import GOOD, Run, RunStatus, Step, StepStatus, Work
 from reactor.core.state import State, Table
 from reactor.core.wave import Waves
 
@@ -40,14 +40,20 @@ class Launch:
 
 
 class Demands:
-    """The live runs. `look` collects the steps that the scheduler has to look at."""
+    """The live runs.
+
+    Beside the rows, and derived from them: how many works each live run still waits for (`left`),
+    how many live runs name a step (`_held`), which live runs a rule has (`_going`), and which
+    steps can no longer be joined because something they need was claimed or ended (`_stale`).
+    """
 
     def __init__(self, graph: Graph, state: State, waves: Waves) -> None:
         self._graph, self._state, self._waves = graph, state, waves
-        self.look: set[int] = set()
-        self.left: dict[int, int] = {}
+        self._left: dict[int, int] = {}
+        self._through: list[int] = []
+        self._held: dict[int, int] = {}
+        self._going: dict[tuple[str, str | None], dict[int, None]] = {}
         self._stale: set[int] = set()
-        self._open: dict[tuple[str, str | None], int] = {}
 
     def run(self, id: int) -> Run:
         """A live run's row."""
@@ -55,50 +61,64 @@ class Demands:
 
     def reload(self) -> None:
         """Derives everything from the state's rows."""
-        self.look, self.left, self._stale, self._open = set(), {}, set(), {}
         steps: dict[tuple[int], Step] = self._state.rows[Table.STEP]  # type: ignore[assignment]
         live = [step for step in steps.values() if step.finished is None]
-        for step in sorted(live, key=lambda step: step.id):
+        for step in sorted(live, key=lambda step: step.order):
             self._waves.enter(step, ())
-        for run in self._state.rows[Table.RUN].values():
-            self.left[run.id] = sum(1 for work in run.works if self._unfinished(work))
-            self._open[run.rule, run.partition] = run.id
+        runs: list[Run] = list(self._state.rows[Table.RUN].values())
+        for run in sorted(runs, key=lambda run: run.id):
+            self._hold(run, sum(1 for work in run.works if work.step in self._waves.needs))
             for work in run.works:
                 if work.step in self._waves.needs:
                     above = [run.works[at].step for at in work.upstream]
                     self._waves.add_needs(work.step, above)
-                    if any(id not in self._waves.needs or steps[id,].tries for id in above):
+                    if self._any_claimed(above):
                         self._stale.add(work.step)
-        for step in live:
-            if step.status in (StepStatus.RETRYING, StepStatus.BLOCKED, StepStatus.HELD):
-                self._waves.rest(step.id)
-        self.look.update(step.id for step in live)
 
-    def _unfinished(self, work: Work) -> bool:
-        step: Step | None = self._state.get(Table.STEP, work.step)
-        return step is not None and step.finished is None
+    def _hold(self, run: Run, left: int) -> None:
+        """A run is live from now on."""
+        self._left[run.id] = left
+        if not left:
+            self._through.append(run.id)
+        self._going.setdefault((run.rule, run.partition), {})[run.id] = None
+        for work in run.works:
+            self._held[work.step] = self._held.get(work.step, 0) + 1
+
+    def _any_claimed(self, steps: Iterable[int]) -> bool:
+        needs = self._waves.needs
+        return any(id not in needs or self._waves.step(id).tries for id in steps)
+
+    def going(self, rule: str, partition: str | None) -> list[int]:
+        """The live runs of a rule for a partition, oldest first."""
+        return sorted(self._going.get((rule, partition), ()))
+
+    def coalesce(self, rule: str, partition: str | None, events: Ranges) -> int | None:
+        """Adds causes to the newest run of a rule, if it has not begun; answers which it is."""
+        run = self._unbegun(rule, partition, events)
+        if run is None:
+            return None
+        more = union(run.events, events)
+        self._state.put(Table.RUN, (run.id,), replace(run, events=more))
+        return run.id
 
     def launch(self, launch: Launch, now: datetime) -> int:
-        """Makes the run of a launch, or joins the one of the same rule that has not begun."""
-        plan, mode = launch.plan, launch.pending
-        if mode is Pending.COALESCE:
-            waiting = self._unbegun(plan.rule, plan.partition, launch)
-            if waiting is not None:
-                events = union(waiting.events, launch.events)
-                self._state.put(Table.RUN, (waiting.id,), replace(waiting, events=events))
-                return waiting.id
+        """Makes the run of a launch."""
+        plan = launch.plan
         id = self._state.next("run")
         works: list[Work] = []
         pushed: list[int] = []
+        known: dict[int, bool] = {}
         for work in plan.works:
             needs = [works[at].step for at in work.upstream]
-            step = None if mode is Pending.QUEUE else self._joinable(work, needs, launch)
+            step = self._joinable(work, needs, launch, known)
             if step is None:
                 made = self._create(work, id, needs, now)
                 works.append(replace(work, step=made))
                 continue
             joined = replace(step, runs=(*step.runs, id), root=step.root or work.root)
             self._state.put(Table.STEP, (step.id,), joined)
+            known.pop(step.id, None)
+            self._waves.look.add(step.id)
             if self._waves.add_needs(step.id, needs):
                 pushed.append(step.id)
             works.append(replace(work, step=step.id))
@@ -116,63 +136,94 @@ class Demands:
             events=launch.events,
         )
         self._state.put(Table.RUN, (id,), run)
-        self.left[id] = len(works)
-        self._open[plan.rule, plan.partition] = id
+        self._hold(run, len(works))
         self.requeue(pushed)
         return id
 
-    def _unbegun(self, rule: str, partition: str | None, launch: Launch) -> Run | None:
-        run: Run | None = self._state.get(Table.RUN, self._open.get((rule, partition), 0))
+    def _unbegun(self, rule: str, partition: str | None, events: Ranges) -> Run | None:
+        newest = max(self._going.get((rule, partition), ()), default=0)
+        run: Run | None = self._state.get(Table.RUN, newest)
         if run is None or run.status is not RunStatus.RUNNING:
             return None
         if run.fingerprint != self._graph.fingerprint:
             return None
+        known: dict[int, bool] = {}
         for work in run.works:
             if work.root:
                 step: Step | None = self._state.get(Table.STEP, work.step)
-                if step is None or not self._fresh(step.id) or not self._fits(step, launch):
+                if step is None or not self._fresh(step.id, known) or not self._fits(step, events):
                     return None
         return run
 
-    def _joinable(self, work: Work, needs: list[int], launch: Launch) -> Step | None:
+    def _joinable(
+        self, work: Work, needs: list[int], launch: Launch, known: dict[int, bool]
+    ) -> Step | None:
         """The step that a demand joins: the pending one, or else the one behind it.
 
-        A demand that could go on does not join a step that waits for something missing.
+        A demand that could go on does not join a step that waits for something missing or paused.
+        New causes of a root join only the last in the line, so that they stay in order.
         """
+        if launch.pending is Pending.QUEUE:
+            return None
         aside = self._waves.stands_aside(needs)
         waiting = [
             step
             for step in self._waves.queue((work.asset, work.partition))
-            if step.tries == 0
-            and (step.status is StepStatus.BLOCKED or self._waves.stands_aside([step.id]) is aside)
+            if step.tries == 0 and self._alike(step, aside, launch)
         ]
-        for step in waiting:
-            if self._fresh(step.id) and (not work.root or self._fits(step, launch)):
+        last = waiting[-1:]
+        for step in last if work.root else reversed(waiting):
+            if self._fresh(step.id, known) and (not work.root or self._fits(step, launch.events)):
                 return step
-        if len(waiting) >= 2 and (not work.root or self._fits(waiting[-1], launch)):
-            return waiting[-1]
+        if len(waiting) >= 2 and (not work.root or self._fits(last[0], launch.events)):
+            return last[0]
         return None
 
-    def _fits(self, step: Step, launch: Launch) -> bool:
-        held = count(self.causes(step)) if step.root else 0
-        return held + count(launch.events) <= self._graph.assets[step.asset].max_events or not held
+    def _alike(self, step: Step, aside: bool, launch: Launch) -> bool:
+        """Whether a step that waits and a new demand for it wait for the same kind of thing."""
+        if step.id in self._waves.parked:
+            return self.paused(step.asset, [launch.plan.rule])
+        if step.status is StepStatus.BLOCKED:
+            return True
+        return self._waves.stands_aside(self._waves.needs[step.id]) is aside
 
-    def _fresh(self, id: int) -> bool:
-        """Whether neither the step nor anything it needs was claimed."""
-        seen: set[int] = set()
+    def paused(self, asset: str, rules: Iterable[str]) -> bool:
+        """Whether an operator paused the asset, or every one of the rules that want it."""
+        pauses = self._state.rows[Table.PAUSE]
+        if not pauses:
+            return False
+        return ("asset", asset) in pauses or all(("rule", rule) in pauses for rule in rules)
+
+    def _fits(self, step: Step, events: Ranges) -> bool:
+        held = count(self.causes(step)) if step.root else 0
+        return held + count(events) <= self._graph.assets[step.asset].max_events or not held
+
+    def _fresh(self, id: int, known: dict[int, bool]) -> bool:
+        """Whether neither the step nor anything it needs was claimed.
+
+        `known` is what was found out for this launch so far.
+        """
         stack = [id]
         while stack:
-            each = stack.pop()
-            if each in seen:
+            each = stack[-1]
+            if each in known:
+                stack.pop()
                 continue
-            seen.add(each)
-            if each in self._stale or each not in self._waves.needs:
-                return False
-            step = self._waves.step(each)
-            if step.tries or step.status not in _UNCLAIMED:
-                return False
-            stack.extend(self._waves.needs[each])
-        return True
+            if not self._unclaimed(each):
+                known[each] = False
+                continue
+            needs = self._waves.needs[each]
+            unknown = [need for need in needs if need not in known]
+            stack.extend(unknown)
+            if not unknown:
+                known[each] = all(known[need] for need in needs)
+        return known[id]
+
+    def _unclaimed(self, id: int) -> bool:
+        if id in self._stale or id not in self._waves.needs:
+            return False
+        step = self._waves.step(id)
+        return step.tries == 0 and step.status in _UNCLAIMED
 
     def _create(self, work: Work, run: int, needs: Iterable[int], now: datetime) -> int:
         id, order = self._state.next("step"), self._state.next("order")
@@ -181,7 +232,6 @@ class Demands:
         )
         self._state.put(Table.STEP, (id,), step)
         self._waves.enter(step, needs)
-        self.look.add(id)
         return id
 
     def causes(self, step: Step) -> Ranges:
@@ -204,18 +254,20 @@ class Demands:
         for id in closure:
             moved = replace(self._waves.step(id), order=self._state.next("order"))
             self._state.put(Table.STEP, (id,), moved)
-        for id in closure:
-            self._waves.wake(id)
-            self.look |= self._waves.moved(id)
-        self.look.update(closure)
+        self._waves.moved_back(closure)
 
     def leave(self, step: Step) -> None:
         """A step ended for all its runs: takes it out of the line and counts it for each."""
-        self.look |= self._waves.leave(step)
+        self.claimed(step.id)
+        self._waves.leave(step)
         self._stale.discard(step.id)
         for run in step.runs:
-            if run in self.left:
-                self.left[run] -= 1
+            self._count_down(run)
+
+    def _count_down(self, run: int) -> None:
+        self._left[run] -= 1
+        if not self._left[run]:
+            self._through.append(run)
 
     def let_go(
         self, step: Step, runs: set[int], status: StepStatus, note: str, now: datetime
@@ -240,15 +292,17 @@ class Demands:
             run = self.run(each)
             works = tuple(replace(w, step=id) if w.step == step.id else w for w in run.works)
             self._state.put(Table.RUN, (each,), replace(run, works=works))
-            self.left[each] -= 1
+            self._count_down(each)
+        self._held[id] = len(gone)
+        self._held[step.id] -= len(gone)
         works_left = [(self.run(run), work) for run in rest for work in self.run(run).works]
         mine = [(run, work) for run, work in works_left if work.step == step.id]
         root = any(work.root for _, work in mine)
         self._state.put(Table.STEP, (step.id,), replace(step, runs=rest, root=root))
-        self._waves.set_needs(
-            step.id, {run.works[at].step for run, work in mine for at in work.upstream}
-        )
-        self.look.add(step.id)
+        above = {run.works[at].step for run, work in mine for at in work.upstream}
+        self._waves.set_needs(step.id, above)
+        if not self._any_claimed(above):
+            self._stale.discard(step.id)
 
     def below(self, step: Step) -> list[tuple[Step, set[int]]]:
         """What follows from a step in its runs, each with the runs in which it does."""
@@ -265,23 +319,27 @@ class Demands:
         ]
         return sorted(steps, key=lambda pair: pair[0].order)
 
-    def end_runs(self, now: datetime) -> list[Run]:
+    def end_runs(self, now: datetime) -> None:
         """Ends the runs that have nothing left to wait for, and forgets what only they needed."""
-        ended: list[Run] = []
-        for id in [id for id, left in self.left.items() if left <= 0]:
-            del self.left[id]
+        through, self._through = self._through, []
+        for id in sorted(through):
+            del self._left[id]
             run = self.run(id)
             done = replace(run, status=self._outcome(run), finished=now)
             self._state.put(Table.RUN, (id,), done)
             self._state.forget(Table.RUN, id)
-            ended.append(done)
-            if self._open.get((run.rule, run.partition)) == id:
-                del self._open[run.rule, run.partition]
-            for work in run.works:
-                step: Step | None = self._state.get(Table.STEP, work.step)
-                if step and step.finished and not any(each in self.left for each in step.runs):
-                    self._state.forget(Table.STEP, work.step)
-        return ended
+            self._let_go_of(run)
+
+    def _let_go_of(self, run: Run) -> None:
+        place = (run.rule, run.partition)
+        del self._going[place][run.id]
+        if not self._going[place]:
+            del self._going[place]
+        for work in run.works:
+            self._held[work.step] -= 1
+            if not self._held[work.step]:
+                del self._held[work.step]
+                self._state.forget(Table.STEP, work.step)
 
     def _outcome(self, run: Run) -> RunStatus:
         if run.status in (RunStatus.CANCELLED, RunStatus.SUPERSEDED):
@@ -294,32 +352,48 @@ class Demands:
     def resume(self, run: Run, steps: Iterable[Step], now: datetime) -> None:
         """Takes a failed or cancelled run back into the line; what succeeded stays done."""
         by_id = {step.id: step for step in steps}
-        self._state.put(Table.RUN, (run.id,), replace(run, status=RunStatus.RUNNING, finished=None))
-        self.left[run.id] = 0
-        for work in run.works:
-            step: Step = self._state.get(Table.STEP, work.step) or by_id[work.step]
-            live = step.id in self._waves.needs
-            if not live and step.status in ENDED - {StepStatus.FAILED, StepStatus.CANCELLED}:
-                self._state.put(Table.STEP, (step.id,), step)
-                continue
-            self.left[run.id] += 1
-            needs = [run.works[at].step for at in work.upstream]
-            if live:
-                runs = tuple(dict.fromkeys((*step.runs, run.id)))
-                self._state.put(Table.STEP, (step.id,), replace(step, runs=runs))
-                self._waves.add_needs(step.id, needs)
-                continue
-            again = step.to(
-                StepStatus.PENDING,
-                runs=(run.id,),
-                root=work.root,
-                attempt=0,
-                lost=0,
-                finished=None,
-                note="",
-                stopping="",
-                order=self._state.next("order"),
-            )
-            self._state.put(Table.STEP, (step.id,), again)
-            self._waves.enter(again, needs)
-        self.requeue([work.step for work in run.works if work.step in self._waves.needs])
+        works = tuple(self._again(work, by_id, run.id, now) for work in run.works)
+        run = replace(run, status=RunStatus.RUNNING, finished=None, works=works)
+        self._state.put(Table.RUN, (run.id,), run)
+        live = [work for work in works if work.step in self._waves.needs]
+        self._hold(run, len(live))
+        pushed: list[int] = []
+        for work in live:
+            above = [works[at].step for at in work.upstream]
+            step = self._waves.step(work.step)
+            waits = step.status in _UNCLAIMED and self._waves.add_needs(step.id, above)
+            if waits or step.runs == (run.id,):
+                pushed.append(step.id)
+            if self._any_claimed(above):
+                self._stale.add(step.id)
+        self.requeue(pushed)
+
+    def _again(self, work: Work, by_id: Mapping[int, Step], run: int, now: datetime) -> Work:
+        """A work of a run that is resumed: done, joined to what goes on already, or to do again."""
+        step: Step = self._state.get(Table.STEP, work.step) or by_id[work.step]
+        if step.id in self._waves.needs:
+            joined = replace(step, runs=(*step.runs, run))
+            self._state.put(Table.STEP, (step.id,), joined)
+            self._waves.look.add(step.id)
+            return work
+        if step.status in GOOD or work.asset not in self._graph.assets:
+            self._state.put(Table.STEP, (step.id,), step)
+            return work
+        if self._held.get(step.id):
+            # Another live run has recorded how this step ended: it is done again beside it.
+            step = replace(step, id=self._state.next("step"), tries=0)
+        again = step.to(
+            StepStatus.PENDING,
+            runs=(run,),
+            root=work.root,
+            attempt=0,
+            lost=0,
+            started=None,
+            finished=None,
+            note="",
+            stopping="",
+            order=self._state.next("order"),
+        )
+        self._state.put(Table.STEP, (again.id,), again)
+        self._waves.enter(again, ())
+        return replace(work, step=again.id)

@@ -69,7 +69,7 @@ class Graph:
         An asset that does not follow its upstreams (`follow=False`) is left out unless it is a
         root. Cost: O(affected assets and their edges).
         """
-        wanted = sorted(set(roots), key=self.place.__getitem__)
+        wanted = dict.fromkeys(sorted(set(roots), key=self.place.__getitem__))
         done: set[str] = set()
         order: list[str] = []
         for root in reversed(wanted):
@@ -82,13 +82,12 @@ class Graph:
                     done.add(asset)
                     stack.append((asset, True))
                     stack.extend(
-                        (child, False) for child in self._followers(asset) if child not in done
+                        (child, False)
+                        for child in self.downstream[asset]
+                        if child not in done and (self.assets[child].follow or child in wanted)
                     )
         order.reverse()
         return tuple(order)
-
-    def _followers(self, asset: str) -> list[str]:
-        return [child for child in self.downstream[asset] if self.assets[child].follow]
 
     def ancestors(self, asset: str) -> tuple[str, ...]:
         """Everything the asset is made from, in the order of declaration."""

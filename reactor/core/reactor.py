@@ -136,14 +136,17 @@ class Reactor:
                     self.state.put(Table.PAUSE, (kind, name), Pause(kind, name, now))
                 else:
                     self.state.drop(Table.PAUSE, kind, name)
+                self._scheduler.pauses_changed()
             case _:
                 assert_never(each)
 
     def _by_hand(self, command: Materialize, now: datetime) -> None:
+        # A command may have waited while the asset was removed from the pipeline.
+        roots = [name for name in command.assets if name in self.graph.assets]
+        if not roots:
+            return
         because = f"because it was {command.reason}"
-        made = plan(
-            self.graph, BY_HAND, command.assets, because, command.partition, command.downstream
-        )
+        made = plan(self.graph, BY_HAND, roots, because, command.partition, command.downstream)
         launch = Launch(made, because=command.reason, pending=Pending.QUEUE)
         self._scheduler.launch(launch, now)
 
@@ -187,8 +190,12 @@ class Reactor:
         self, rule: Rule, group: Group, matches: Sequence[tuple[int, ...]], now: datetime
     ) -> int:
         events: Ranges = ranges(seq for match in matches for seq in match)
+        if rule.pending is Pending.COALESCE:
+            waiting = self._scheduler.coalesce(rule.name, group.partition, events)
+            if waiting is not None:
+                return waiting
         if rule.pending is Pending.REPLACE:
-            for run in self._scheduler.going(rule.name):
+            for run in self._scheduler.going(rule.name, group.partition):
                 events = union(events, self._scheduler.supersede(run, now))
         more = f" and {len(matches) - 1} more" if len(matches) > 1 else ""
         because = f"because {group.label}{more}"

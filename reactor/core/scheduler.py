@@ -11,17 +11,18 @@ then age, then order of declaration decides.
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from reactor.core import alert
+from reactor.core.agenda import Agenda
 from reactor.core.decision import Effect, Ending, Finished, ResumeRun, Start, Stop
 from reactor.core.demand import Demands, Launch
 from reactor.core.duration import spoken
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.pool import Pools, Rank
 from reactor.core.ranges import Ranges
 from reactor.core.run import (
     Attempt,
@@ -36,8 +37,6 @@ from reactor.core.wave import Place, Waves
 LOST_LIMIT = 3
 """A step whose process died this often under it is given up."""
 TIMED_OUT = "timed out"
-
-_Ready = tuple[int, datetime, int, int]
 
 
 class Scheduler:
@@ -57,32 +56,39 @@ class Scheduler:
         """Derives everything from the state: after a load, or after a turn was undone."""
         self._waves = Waves(self._graph, self._state.rows[Table.STEP])  # type: ignore[arg-type]
         self._demands = Demands(self._graph, self._state, self._waves)
-        self._ready: dict[str | None, list[_Ready]] = {}
-        self._busy: dict[str | None, int] = {}
-        self._running = 0
-        self._missing: dict[Place, set[int]] = {}
-        self._timers: list[tuple[datetime, int]] = []
+        self._pools = Pools(self._graph.pools, self._slots)
+        self._agenda = Agenda(self._state.rows[Table.STEP])
         self._demands.reload()
-        for step in list(self._state.rows[Table.STEP].values()):
-            if step.finished is None:
-                self._arm(step)
-                if step.status is StepStatus.RUNNING:
-                    self._count(step, 1)
-                if step.status is StepStatus.BLOCKED:
-                    for place in self._absent(step):
-                        self._missing.setdefault(place, set()).add(step.id)
+        for step in self._live():
+            self._agenda.enter(step, len(self._waves.needs))
+            if step.status is StepStatus.RUNNING:
+                self._pools.count(self._pool(step), 1)
+            elif step.status is StepStatus.BLOCKED:
+                self._waves.miss(step, self._absent(step))
+            elif step.status is StepStatus.PENDING and self._paused(step):
+                self._waves.parked.add(step.id)
+        self._waves.refresh(self._waves.parked)
+
+    def _live(self) -> list[Step]:
+        """The steps that have not ended, in the order of the line."""
+        rows: list[Step] = list(self._state.rows[Table.STEP].values())
+        return sorted((step for step in rows if step.finished is None), key=lambda step: step.order)
 
     def drain(self) -> None:
         """Starts nothing more."""
-        self._slots = 0
+        self._slots = self._pools.slots = 0
+
+    def coalesce(self, rule: str, partition: str | None, events: Ranges) -> int | None:
+        """Adds causes to the run of a rule that has not begun; answers which, or None."""
+        return self._demands.coalesce(rule, partition, events)
 
     def launch(self, launch: Launch, now: datetime) -> int:
-        """Plans a run into the line, or joins one; answers its id."""
+        """Plans a run into the line; answers its id."""
         return self._demands.launch(launch, now)
 
-    def going(self, rule: str) -> list[int]:
-        """The live runs of a rule, oldest first."""
-        return [row.id for row in self._state.rows[Table.RUN].values() if row.rule == rule]
+    def going(self, rule: str, partition: str | None) -> list[int]:
+        """The live runs of a rule for a partition, oldest first."""
+        return self._demands.going(rule, partition)
 
     def supersede(self, run: int, now: datetime) -> Ranges:
         """Stops a run for a newer one of its rule; answers the causes that it never finished."""
@@ -112,11 +118,24 @@ class Scheduler:
         if self._state.get(Table.RUN, command.run.id) is None:
             self._demands.resume(command.run, command.steps, now)
 
+    def pauses_changed(self) -> None:
+        """An operator paused or resumed something: what is resumed joins the line again."""
+        parked = sorted(map(self._waves.step, self._waves.parked), key=lambda step: step.order)
+        self._unpark([step.id for step in parked if not self._paused(step)])
+        self._waves.look.update(self._waves.needs)
+
+    def _unpark(self, ids: list[int]) -> None:
+        for id in ids:
+            self._waves.parked.discard(id)
+            self._state.put(Table.STEP, (id,), replace(self._waves.step(id), note=""))
+        self._demands.requeue(ids)
+
+    def _paused(self, step: Step) -> bool:
+        return self._demands.paused(step.asset, (self._demands.run(id).rule for id in step.runs))
+
     def restarted(self, now: datetime) -> None:
         """What was running ended with its process; steps of removed assets are cancelled."""
-        for step in list(self._state.rows[Table.STEP].values()):
-            if step.finished is not None:
-                continue
+        for step in self._live():
             if step.status is StepStatus.RUNNING:
                 self.finish(Finished(step.id, step.tries, Ending.LOST), now)
             if step.asset not in self._graph.assets:
@@ -132,47 +151,47 @@ class Scheduler:
 
     def tick(self, now: datetime) -> None:
         """Starts retries that are due and stops attempts past their timeout."""
-        while self._timers and self._timers[0][0] <= now:
-            at, id = heapq.heappop(self._timers)
-            step: Step | None = self._state.get(Table.STEP, id)
-            if step is None or step.finished is not None:
-                continue
-            if step.status is StepStatus.RETRYING and step.due == at:
-                self._state.put(Table.STEP, (id,), step.to(StepStatus.PENDING, due=None))
-                self._demands.requeue([id])
-            elif step.status is StepStatus.RUNNING and step.deadline == at:
+        for step in self._agenda.due(now):
+            if step.status is StepStatus.RETRYING:
+                self._state.put(Table.STEP, (step.id,), step.to(StepStatus.PENDING, due=None))
+                self._demands.requeue([step.id])
+            else:
                 self._stop(step, TIMED_OUT)
 
     def deadline(self) -> datetime | None:
         """When the scheduler next acts by itself."""
-        return self._timers[0][0] if self._timers else None
+        return self._agenda.first()
 
     def finish(self, outcome: Finished, now: datetime) -> None:
         """An attempt ended. An outcome of an attempt that is not the running one is ignored."""
         step: Step | None = self._state.get(Table.STEP, outcome.step)
         if step is None or step.status is not StepStatus.RUNNING or step.tries != outcome.number:
             return
-        self._count(step, -1)
+        self._pools.count(self._pool(step), -1)
         self._close_attempt(step, outcome, now)
         step = replace(step, deadline=None)
-        stopping, timed_out = bool(step.stopping), step.stopping == TIMED_OUT
+        timed_out = step.stopping == TIMED_OUT
         match outcome.ending:
             case Ending.SUCCEEDED:
                 self._succeed(step, outcome, now)
+            case _ if step.stopping and not timed_out:
+                self._cancelled(step, now)
             case Ending.FAILED:
                 self._try_again(step, outcome.error, outcome.retryable, now)
-            case Ending.CANCELLED if timed_out:
+            case _ if timed_out:
                 self._try_again(step, self._timeout_text(step), True, now)
-            case Ending.CANCELLED if stopping:
-                ended = step.to(StepStatus.CANCELLED, finished=now, note=step.stopping)
-                self._state.put(Table.STEP, (step.id,), ended)
-                self._demands.leave(ended)
-                for below, runs in self._demands.below(step):
-                    self._demands.let_go(below, runs, StepStatus.CANCELLED, step.stopping, now)
             case Ending.CANCELLED:
                 self._again(replace(step, attempt=step.attempt - 1))
             case Ending.LOST:
                 self._lost(step, now)
+
+    def _cancelled(self, step: Step, now: datetime) -> None:
+        """A step that was being stopped ended, in whatever way."""
+        ended = step.to(StepStatus.CANCELLED, finished=now, note=step.stopping)
+        self._state.put(Table.STEP, (step.id,), ended)
+        self._demands.leave(ended)
+        for below, runs in self._demands.below(step):
+            self._demands.let_go(below, runs, StepStatus.CANCELLED, step.stopping, now)
 
     def _timeout_text(self, step: Step) -> str:
         asset = self._graph.assets.get(step.asset)
@@ -209,22 +228,17 @@ class Scheduler:
         self._end_well(step.to(status, finished=now, note=note))
         if not same:
             self._tell(step, "materialized", now, handle=outcome.handle)
-        for waiting in self._missing.pop(place, set()):
-            self._unblock(waiting)
+        for waiting in self._waves.came(place):
+            if waiting.status is StepStatus.BLOCKED:
+                self._state.put(Table.STEP, (waiting.id,), waiting.to(StepStatus.PENDING, note=""))
+                self._demands.requeue([waiting.id])
         notice = alert.recovered(self._state, step.asset, now)
         if notice:
             self.effects.append(notice)
 
     def _end_well(self, step: Step) -> None:
         self._state.put(Table.STEP, (step.id,), step)
-        self._demands.claimed(step.id)
         self._demands.leave(step)
-
-    def _unblock(self, id: int) -> None:
-        step = self._waves.step(id) if id in self._waves.needs else None
-        if step is not None and step.status is StepStatus.BLOCKED:
-            self._state.put(Table.STEP, (id,), step.to(StepStatus.PENDING, note=""))
-            self._demands.requeue([id])
 
     def _try_again(self, step: Step, error: str, retryable: bool, now: datetime) -> None:
         retry = self._graph.assets[step.asset].retry
@@ -232,8 +246,8 @@ class Scheduler:
             due = now + retry.wait(step.attempt, step.run_key)
             row = step.to(StepStatus.RETRYING, due=due, note=error, stopping="")
             self._state.put(Table.STEP, (step.id,), row)
-            self._arm(row)
-            self._demands.look |= self._waves.rest(step.id)
+            self._agenda.enter(row, len(self._waves.needs))
+            self._waves.refresh([step.id])
             return
         tries = "1 attempt" if step.attempt == 1 else f"{step.attempt} attempts"
         self._fail(step, error, f"failed after {tries}", now)
@@ -284,33 +298,46 @@ class Scheduler:
     def settle(self, now: datetime) -> None:
         """Starts all that may start, ends runs that are through, until nothing moves."""
         while True:
-            while self._demands.look:
-                look, self._demands.look = self._demands.look, set()
+            while self._waves.look:
+                look, self._waves.look = self._waves.look, set()
                 for id in sorted(look):
                     self._examine(id)
-            if not self._start_next(now):
+            id = self._pools.next()
+            if id is None:
                 break
+            self._start_if_it_may(id, now)
         self._demands.end_runs(now)
 
     def _examine(self, id: int) -> None:
         if id not in self._waves.needs:
             return
         step = self._waves.step(id)
-        if step.status is not StepStatus.PENDING or self._waves.blocker(id) is not None:
+        if step.status is not StepStatus.PENDING or self._stays_parked(step):
+            return
+        if self._waves.blocker(id) is not None:
             return
         absent = self._absent(step)
         if absent:
             names = ", ".join(dict.fromkeys(name for name, _ in absent))
             note = f"waits for {names}, which was never materialized"
             self._state.put(Table.STEP, (id,), step.to(StepStatus.BLOCKED, note=note))
-            for place in absent:
-                self._missing.setdefault(place, set()).add(id)
-            self._demands.look |= self._waves.rest(id)
+            self._waves.miss(step, absent)
+            self._waves.refresh([id])
             return
-        pool = self._pool(step)
-        heapq.heappush(self._ready.setdefault(pool, []), self._rank(step))
+        self._pools.offer(self._pool(step), self._rank(step))
 
-    def _rank(self, step: Step) -> _Ready:
+    def _stays_parked(self, step: Step) -> bool:
+        """Whether a step is paused; it leaves or joins the line when that has changed."""
+        paused, parked = self._paused(step), step.id in self._waves.parked
+        if paused and not parked:
+            self._waves.parked.add(step.id)
+            self._state.put(Table.STEP, (step.id,), replace(step, note="paused"))
+            self._waves.refresh([step.id])
+        elif parked and not paused:
+            self._unpark([step.id])
+        return paused or parked
+
+    def _rank(self, step: Step) -> Rank:
         priority = max((self._demands.run(run).priority for run in step.runs), default=0)
         own = self._graph.assets[step.asset].priority
         return (-(priority + own), step.created, self._graph.place[step.asset], step.id)
@@ -324,9 +351,9 @@ class Scheduler:
         needed = (
             [upstream.name for upstream in asset.upstream if not upstream.optional] if asset else []
         )
-        return [
-            (name, step.partition) for name in needed if self._last(name, step.partition) is None
-        ]
+        absent = [name for name in needed if self._last(name, step.partition) is None]
+        whole = [(name, None) for name in absent] if step.partition is not None else []
+        return [(name, step.partition) for name in absent] + whole
 
     def _last(self, asset: str, partition: str | None) -> Materialization | None:
         row: Materialization | None = self._state.get(Table.MATERIALIZATION, asset, partition)
@@ -334,24 +361,12 @@ class Scheduler:
             row = self._state.get(Table.MATERIALIZATION, asset, None)
         return row
 
-    def _start_next(self, now: datetime) -> bool:
-        """Starts the first of all ready steps for which there is room; False if there is none."""
-        if self._running >= self._slots:
-            return False
-        best: tuple[_Ready, str | None] | None = None
-        for pool, heap in self._ready.items():
-            if heap and self._room(pool) and (best is None or heap[0] < best[0]):
-                best = (heap[0], pool)
-        if best is None:
-            return False
-        id = heapq.heappop(self._ready[best[1]])[-1]
+    def _start_if_it_may(self, id: int, now: datetime) -> None:
         step = self._waves.step(id) if id in self._waves.needs else None
-        if step and step.status is StepStatus.PENDING and self._waves.blocker(id) is None:
+        if step is None or step.status is not StepStatus.PENDING or id in self._waves.parked:
+            return
+        if self._waves.blocker(id) is None:
             self._start(step, now)
-        return True
-
-    def _room(self, pool: str | None) -> bool:
-        return pool is None or self._busy.get(pool, 0) < self._graph.pools.get(pool, 1)
 
     def _start(self, step: Step, now: datetime) -> None:
         asset = self._graph.assets[step.asset]
@@ -382,8 +397,9 @@ class Scheduler:
         self._state.put(Table.STEP, (step.id,), running)
         attempt = Attempt(step.id, running.tries, now)
         self._state.put(Table.ATTEMPT, (step.id, running.tries), attempt)
-        self._count(running, 1)
-        self._arm(running)
+        self._pools.count(asset.pool, 1)
+        self._agenda.enter(running, len(self._waves.needs))
+        self._waves.started(running)
         self._demands.claimed(step.id)
         self.effects.append(
             Start(
@@ -395,11 +411,7 @@ class Scheduler:
                 running.run_key,
                 step.runs,
                 causes,
-                {
-                    name: row.handle if row is not None else None
-                    for name, row in rows.items()
-                    if row
-                },
+                {name: row.handle for name, row in rows.items()},
                 last.handle if last is not None else None,
             )
         )
@@ -409,25 +421,15 @@ class Scheduler:
             self._state.put(Table.STEP, (step.id,), replace(step, stopping=reason))
             self.effects.append(Stop(step.id, step.tries, reason))
 
-    def _count(self, step: Step, change: int) -> None:
-        pool = self._pool(step)
-        self._running += change
-        self._busy[pool] = self._busy.get(pool, 0) + change
-
-    def _arm(self, step: Step) -> None:
-        at = step.due if step.status is StepStatus.RETRYING else step.deadline
-        if at is not None:
-            heapq.heappush(self._timers, (at, step.id))
-
     @property
     def running(self) -> int:
         """How many attempts are running."""
-        return self._running
+        return self._pools.running
 
     @property
     def waiting(self) -> int:
         """How many live steps are not running."""
-        return len(self._waves.needs) - self._running
+        return len(self._waves.needs) - self._pools.running
 
 
 def _run_key(step: Step, causes: Iterable[tuple[int, int]]) -> str:
