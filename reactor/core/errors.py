@@ -76,6 +76,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached or written; nothing is accepted until it can."""
 
 
+class StoreBroken(StoreUnavailable):
+    """Nothing more may be written by this process; only a new start can tell what was recorded."""
+
+
 class StepError(ReactorError):
     """A step's work went wrong in a way that this project can name."""
 

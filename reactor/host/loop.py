@@ -27,7 +27,13 @@ from reactor.core.decision import (
     Start,
     Stop,
 )
-from reactor.core.errors import SettingsError, StoreConflict, StoreError, StoreUnavailable
+from reactor.core.errors import (
+    SettingsError,
+    StoreBroken,
+    StoreConflict,
+    StoreError,
+    StoreUnavailable,
+)
 from reactor.core.event import Event
 from reactor.core.reactor import Reactor
 from reactor.core.state import Table
@@ -392,17 +398,20 @@ class Host:
         self.ring()
 
     async def _hold(self, taken: _Taken, error: StoreUnavailable) -> None:
-        """The store cannot be written: requests are told, all else waits and is tried again."""
+        """The store cannot be written: requests are told, all else waits and is tried again.
+
+        Raises: StoreBroken if trying again in this process cannot help.
+        """
         if not self.store_trouble:
             self.log.error("store unavailable", error=str(error))
         self.store_trouble = str(error)
         self._outcomes = taken.outcomes + self._outcomes
         self._held = [(post, batch) for post, batch in taken.batches if post is not None]
         for request in taken.requests:
-            if isinstance(request.command, Restarted):
-                raise error
             request.error = error
             request.done.set()
+        if isinstance(error, StoreBroken) or not self.started.is_set():
+            raise error
         await anyio.sleep(0.5)
         self.ring()
 

@@ -22,12 +22,12 @@ from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from reactor.core.errors import StoreConflict, StoreUnavailable
+from reactor.core.errors import StoreBroken, StoreConflict, StoreUnavailable
 from reactor.ports import Turn
 from reactor.store import commands, migrate, statements
 from reactor.store.database import Database, Work
 from reactor.store.lock import FileLock, refuse_network
-from reactor.store.sqlite_fault import END, StoreBroken, damaged, faults, wal_reset_warning
+from reactor.store.sqlite_fault import END, damaged, faults, wal_reset_warning
 from reactor.store.statements import Statement, sql
 from reactor.store.writer import Writer
 from reactor.store.writes import ALL, Write, writes

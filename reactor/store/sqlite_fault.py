@@ -9,13 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from reactor.core.errors import StoreConflict, StoreError, StoreUnavailable
+from reactor.core.errors import StoreBroken, StoreConflict, StoreError, StoreUnavailable
 
 END = "end this process and start it again: it then goes on from what was recorded"
-
-
-class StoreBroken(StoreUnavailable):
-    """Nothing more may be written by this process; only a new start can tell what was recorded."""
 
 
 @contextmanager

@@ -15,11 +15,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from reactor.core.errors import StoreError, StoreUnavailable
+from reactor.core.errors import StoreBroken, StoreError, StoreUnavailable
 from reactor.core.state import Table
 from reactor.store import open_reading, open_store
 from reactor.store.sqlite import SqliteStore
-from reactor.store.sqlite_fault import StoreBroken
 from tests.integration.processes import opened, until
 from tests.integration.store_child import EVENTS, SENSOR, whole
 
