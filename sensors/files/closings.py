@@ -126,7 +126,7 @@ class Closings:
             hints.file(path, Evidence.MOVED)
         elif heard.mask & IN_CLOSE_WRITE:
             hints.file(path, Evidence.CLOSED)
-        elif heard.mask & _GONE:
+        else:
             hints.file(path, Evidence.STIRRED)
 
 

@@ -111,6 +111,18 @@ class Inspection:
             gone = [path for path in unseen[at : at + SLICE] if self._gone(path)]
             yield self._weighed([], gone, Findings())
 
+    def check_root(self) -> None:
+        """Looks whether the root is still the same folder.
+
+        Raises: RootLost if it is not.
+        """
+        try:
+            same = self.tree.identity() == self._root
+        except OSError:
+            same = False
+        if not same:
+            raise RootLost
+
     def _weighed(
         self, seen: Iterable[tuple[Look, Evidence]], gone: list[str], findings: Findings
     ) -> Findings:
@@ -131,7 +143,7 @@ class Inspection:
             self.candidates.drop(path)
         silent = [replace(one, silent=True) for one in self.ledger.differences(kept, ())]
         findings.changes = silent + self.ledger.differences(complete, gone)
-        self._same_root()
+        self.check_root()
         return findings
 
     def _of_baseline(self, look: Look, before: str | None) -> bool:
@@ -200,11 +212,3 @@ class Inspection:
         }
         known = {**self._homes, **homes}
         self._homes = {one: folder for one, folder in known.items() if folder in self._entered}
-
-    def _same_root(self) -> None:
-        try:
-            same = self.tree.identity() == self._root
-        except OSError:
-            same = False
-        if not same:
-            raise RootLost

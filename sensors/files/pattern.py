@@ -67,6 +67,8 @@ def pattern_of(text: str) -> Pattern:
 
     Raises: ValueError if it means no file, or cannot be understood.
     """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{text!r} is no text")
     if not text or text.endswith("/"):
         raise ValueError(f"{text!r} names a folder, not files: did you mean {text + '*'!r}?")
     names = _plain(text)

@@ -31,7 +31,7 @@ START = "."
 instant (ns) before which files are noted and not announced. No file's path is equal to it."""
 
 _READY = "ready"
-_BATCH = 1000
+_BATCH, _AT_ONCE = 1000, 50
 _ROOT_EVERY, _UNREAD_EVERY = 0.5, 1.0
 _ASIDES = 10_000
 
@@ -137,7 +137,11 @@ class RunningFiles:
         changes = sorted(findings.changes, key=_order)
         for at in range(0, len(changes), _BATCH):
             part = changes[at : at + _BATCH]
-            batch = self._batch(part)
+            batch = (
+                await anyio.to_thread.run_sync(self._batch, part)
+                if len(part) > _AT_ONCE
+                else self._batch(part)
+            )
             if len(changes) > _BATCH and batch.events:
                 age = self._desk.clock.now() - batch.events[-1].time
                 self._desk.lag(max(age.total_seconds(), 0.0))
@@ -148,16 +152,17 @@ class RunningFiles:
         listening, inspection = self._listening, self._inspection
         if listening is None or inspection is None:
             raise RootLost
-        if self._start != _READY:
-            inspection.baseline_ns = None
-            await self._started(_READY)
         if self._unread:
             self._unread, self._was_unread = "", True
             return min(_UNREAD_EVERY, listening.interval(took))
+        if self._start != _READY:
+            inspection.baseline_ns = None
+            await self._started(_READY)
         if self._was_unread:
             # Nothing could listen to it while it was shut: begin anew.
             self._was_unread = False
             raise RootLost
+        self._say(True, listening.why)
         return listening.interval(took)
 
     def _idle(self) -> None:
@@ -174,24 +179,27 @@ class RunningFiles:
 
     def _events(self, changes: Sequence[Change]) -> Iterator[Event]:
         at = self._desk.clock.now()
-        pattern, root = self._tree.pattern, spelled(self._tree.root)
+        root = spelled(self._tree.root)
         for change in changes:
             identity = change.after or change.before
             if change.silent or change.what not in self._value.events or identity is None:
                 continue
             inode, size, mtime_ns = parsed(identity)
-            previous = pattern.written(change.previous) if change.previous is not None else None
             file = File(
-                path=pattern.written(change.path),
+                path=self._written(change.path),
                 size=size,
                 mtime=instant(mtime_ns),
                 inode=inode,
-                previous=previous,
+                previous=None if change.previous is None else self._written(change.previous),
             )
             # ctime is when it came: neither `cp -p` nor a rename carries it along.
             time = instant(change.look.ctime_ns) if change.look else at
             id = event_id(root, change.path, identity, change.what)
             yield file_event(self._value.name, id, change.what, file, time, at)
+
+    def _written(self, path: str) -> str:
+        """The path as the pattern is written."""
+        return spelled(self._tree.pattern.written(unspelled(path)))
 
     def _set_aside(self, path: str, why: str) -> None:
         if not path:

@@ -19,6 +19,9 @@ from sensors.files.walk import SLICE
 _AGAIN = 0.5
 """Seconds until a new folder is scanned once more: no watcher was there when it was filled."""
 
+_ROOT_EVERY = 1.0
+"""Seconds between two looks at the root: nobody says that something was mounted over it."""
+
 T = TypeVar("T")
 
 
@@ -135,14 +138,21 @@ class Session:
             dues = [at for at in (self._agenda.next_at, self._regular_at) if at is not None]
         due = self._inspection.candidates.next_due
         until = min(dues if due is None else [*dues, due], default=None)
-        left = None if until is None else max(until - time.monotonic(), 0.0)
-        with anyio.move_on_after(left):
+        left = _ROOT_EVERY if until is None else max(until - time.monotonic(), 0.0)
+        with anyio.move_on_after(min(left, _ROOT_EVERY)):
             await self._hints.wait()
+            return
+        if left > _ROOT_EVERY:
+            await self._blocking(_check, self._inspection)
 
     async def _blocking(self, call: Callable[..., T], argument: object) -> T:
         return await anyio.to_thread.run_sync(
             call, argument, abandon_on_cancel=True, limiter=self._thread
         )
+
+
+def _check(inspection: Inspection) -> None:
+    inspection.check_root()
 
 
 def _next(slices: Iterator[Findings]) -> Findings | None:

@@ -297,6 +297,41 @@ async def test_a_log_that_stays_open_arrives_when_it_lies_still(
         assert watch.said == [("created", "log.csv"), ("changed", "log.csv")]
 
 
+async def test_by_rename_a_file_arrives_as_soon_as_it_is_there(
+    inbox: Path, hearing: Hearing
+) -> None:
+    """Its producer promises that it is whole: nothing else is waited for."""
+    value = arrivals(inbox, complete="rename", stable="1h")
+    async with watching(value, inbox, hearing=hearing) as watch:
+        put(inbox / "a.csv")
+        await watch.says(("created", "a.csv"))
+        (inbox / "b.csv").write_text("written in place")
+        await watch.says(("created", "a.csv"), ("created", "b.csv"))
+
+
+async def test_without_a_wait_a_file_arrives_when_it_is_closed(
+    inbox: Path, hearing: Hearing
+) -> None:
+    """`stable="0s"`: closed is enough, but open is not."""
+    async with watching(arrivals(inbox, stable="0s"), inbox, hearing=hearing) as watch:
+        with (inbox / "a.csv").open("w") as file:
+            file.write("half of ")
+            file.flush()
+            put(inbox / "b.csv")
+            await watch.says(("created", "b.csv"))
+            file.write("it")
+        await watch.says(("created", "b.csv"), ("created", "a.csv"))
+        assert watch.kept.events[-1].data.size == 10
+
+
+async def test_a_second_name_for_a_file_arrives(inbox: Path, hearing: Hearing) -> None:
+    """A hard link into the folder: nothing is closed, nothing renamed."""
+    (inbox.parent / "a.csv").write_text("1")
+    async with watching(arrivals(inbox, "**/*.csv"), inbox, hearing=hearing) as watch:
+        os.link(inbox.parent / "a.csv", inbox / "b.csv")
+        await watch.says(("created", "b.csv"))
+
+
 async def test_a_name_that_is_not_utf_8_arrives(inbox: Path, hearing: Hearing) -> None:
     """Spelled in plain text, it can be opened, and nothing else is lost because of it."""
     async with watching(arrivals(inbox), inbox, hearing=hearing) as watch:

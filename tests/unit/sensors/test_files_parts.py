@@ -10,6 +10,7 @@ from sensors.files.closings import IN_CLOSE_WRITE, IN_ISDIR, IN_MOVED_TO, Heard,
 from sensors.files.completion import Evidence, Marker
 from sensors.files.file import instant
 from sensors.files.hints import Gathered, Hints
+from sensors.files.listening import Hearing, Listening
 from sensors.files.mount import filesystem
 from sensors.files.pattern import ignorer, pattern_of
 from sensors.files.tree import Tree
@@ -159,3 +160,42 @@ def test_more_hints_than_can_be_remembered_become_one() -> None:
 def test_any_time_of_a_file_is_an_instant(ns: int, at: datetime) -> None:
     """Some file systems can say the year 300 billion."""
     assert instant(ns) == at
+
+
+class _Log:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warning(self, event: str, **about: object) -> None:
+        self.said.append(event)
+
+    debug = info = error = warning
+
+
+def _listening(hearing: Hearing, silent: str | None = None) -> tuple[Listening, list[str]]:
+    log = _Log()
+    listening = Listening(Tree("/root", pattern_of("i/*")), hearing, silent, log)
+    listening.close()
+    return listening, log.said
+
+
+def test_a_file_system_that_is_changed_elsewhere_is_scanned() -> None:
+    """With a warning; unless it is said that it does tell, or that scans are wanted anyway."""
+    scanned = ["files are scanned, not watched"]
+    listening, said = _listening(Hearing(60), "nfs4")
+    assert listening.why == "scans only: nfs4 does not say what other machines change"
+    assert said == scanned
+    listening, said = _listening(Hearing(60, polling=False), "nfs4")
+    assert (listening.why, said) == ("", [])
+    listening, said = _listening(Hearing(60, polling=True))
+    assert (listening.why, said) == ("scans only, as its polling= says", [])
+
+
+def test_scans_recur_more_often_where_nothing_is_heard() -> None:
+    """But never take more than a part of the time."""
+    heard, _ = _listening(Hearing(60))
+    assert [heard.interval(took) for took in (0.1, 3, 10)] == [60, 60, 200]
+    unheard, _ = _listening(Hearing(60, polling=True))
+    assert [unheard.interval(took) for took in (0.1, 3, 10)] == [1, 12, 40]
+    quick, _ = _listening(Hearing(0.2, polling=True))
+    assert quick.interval(0.01) == 0.2
