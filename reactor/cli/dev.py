@@ -20,7 +20,7 @@ from typing import Annotated
 import anyio
 import typer
 from anyio import to_thread
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 from watchfiles import DefaultFilter, awatch
 
 from reactor import settings
@@ -113,7 +113,7 @@ async def _dev(targets: Sequence[str], arguments: Sequence[str]) -> int:
     session = _Session(arguments)
     async with anyio.create_task_group() as tasks:
         session.tasks = tasks
-        tasks.start_soon(_until_interrupted, session)
+        await tasks.start(_until_interrupted, session)
         await session.start()
         async for changes in awatch(
             *dict.fromkeys(folders), watch_filter=_Sources(), debounce=300, step=50
@@ -167,8 +167,9 @@ class _Session:
         self.tasks.cancel_scope.cancel()
 
 
-async def _until_interrupted(session: _Session) -> None:
+async def _until_interrupted(session: _Session, *, task_status: TaskStatus[None]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for _ in signals:
             await session.end()
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from reactor import logs, settings
 from reactor.cli import epilogue
 from reactor.cli.director import PATIENCE_S, Director
 from reactor.cli.screen import show_json
-from reactor.cli.service import Service, running
+from reactor.cli.service import Service, heed_signals, running
 from reactor.cli.theatre import Theatre
 from reactor.core.errors import ReactorError, SettingsError
 from reactor.demo import broker, feed
@@ -92,7 +91,7 @@ class Performance:
             epilogue.introduce(theatre, address, time.monotonic() - began, remark)
             async with anyio.create_task_group() as tasks:
                 await tasks.start(_listen_to_news, service, stage)
-                tasks.start_soon(_until_told, tasks)
+                await tasks.start(heed_signals, tasks.cancel_scope.cancel)
                 with theatre.open():
                     director = Director(stage, theatre, source, service.read, self.done)
                     await self._play(director, tasks)
@@ -136,13 +135,6 @@ async def _listen_to_news(
         task_status.started()
         async for item in news:
             stage.take(item)
-
-
-async def _until_told(tasks: anyio.abc.TaskGroup) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            tasks.cancel_scope.cancel()
-            return
 
 
 async def _until_up(service: Service) -> None:

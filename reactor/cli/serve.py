@@ -7,7 +7,6 @@ from typing import Annotated
 
 import anyio
 import typer
-from anyio.abc import TaskGroup
 
 from reactor import load, logs, settings
 from reactor.cli.options import (
@@ -21,7 +20,7 @@ from reactor.cli.options import (
     StoreUrl,
 )
 from reactor.cli.screen import commands
-from reactor.cli.service import running, until_told
+from reactor.cli.service import heed_signals, running
 from reactor.cli.target import Targets
 from reactor.pipeline import Definition
 from reactor.settings import Settings
@@ -58,11 +57,14 @@ def serve(
 
 
 async def _serve(definition: Definition, chosen: Settings, gated: bool) -> None:
-    async with running(definition, chosen) as service, anyio.create_task_group() as tasks:
-        logs.logger().info("listening", url=service.url)
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(heed_signals, stop.set)
         if gated:
-            tasks.start_soon(_until_alone, tasks)
-        await until_told()
+            tasks.start_soon(_until_alone, stop)
+        async with running(definition, chosen) as service:
+            logs.logger().info("listening", url=service.url)
+            await stop.wait()
         tasks.cancel_scope.cancel()
 
 
@@ -73,7 +75,7 @@ def _let_through(gate: int) -> bool:
     return os.read(0, 1) != b""
 
 
-async def _until_alone(tasks: TaskGroup) -> None:
-    """Ends the service when whoever keeps the gate is gone."""
+async def _until_alone(stop: anyio.Event) -> None:
+    """Stops the service when whoever keeps the gate is gone."""
     await anyio.wait_readable(0)
-    tasks.cancel_scope.cancel()
+    stop.set()

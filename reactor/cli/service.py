@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 
 from reactor import logs
 from reactor.executors.local import local
@@ -83,11 +83,18 @@ async def _host(host: Host, tasks: TaskGroup) -> None:
     tasks.cancel_scope.cancel()
 
 
-async def until_told() -> None:
-    """Returns at the first SIGINT or SIGTERM; from the second on, nothing is waited for."""
+async def heed_signals(
+    stop: Callable[[], object], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Calls `stop` at the first SIGINT or SIGTERM; a second one ends the process as it would any.
+
+    Start it before anything else: a signal that comes meanwhile is not lost.
+    """
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for number in signals:
             logs.logger().info("asked to stop", signal=signal.Signals(number).name)
+            stop()
             return
 
 
