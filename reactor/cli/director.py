@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import anyio
 from rich.text import Text
@@ -77,6 +78,9 @@ class Director:
                 if meanwhile is not None:
                     await meanwhile(story)
                 await self.stage.until(lambda: story.settled)
+        event = await self.read.event(story.seq) if story.seq else None
+        if event is not None:
+            story.received = datetime.fromisoformat(event["received"]).timestamp()
         self.theatre.tell(story)
         self.done.stories.append(story)
         if limit.cancelled_caught:

@@ -87,13 +87,14 @@ def show_claims(theatre: Theatre, found: list[Claim]) -> None:
 
 def _show_latencies(theatre: Theatre, done: Round) -> None:
     rows: dict[str, str] = {}
-    for kind, since in (("Kafka", "sent"), ("file", "moved in"), ("schema", "committed")):
+    for kind, happened in (("Kafka", "sent"), ("file", "moved in"), ("schema", "committed")):
         seconds = latencies(done.of(kind))
         if seconds:
-            spread = f", {span(min(seconds))} to {span(max(seconds))}" if len(seconds) > 1 else ""
-            rows[kind] = f"{span(median(seconds))}{spread}, since it was {since}"
+            whole, ours = (span(median(part)) for part in zip(*seconds, strict=True))
+            text = f"{whole} after it was {happened}, {ours} after its sensor had it"
+            rows[kind] = f"{text}; the rest is the small broker's" if kind == "Kafka" else text
     if rows:
-        _title(theatre, "From what happened to the first line of an asset's code")
+        _title(theatre, "The first line of an asset's code was reached")
         theatre.facts(rows)
 
 

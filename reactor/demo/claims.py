@@ -116,6 +116,7 @@ def table_sizes() -> dict[str, int]:
         }
 
 
-def latencies(stories: Sequence[Story]) -> list[float]:
-    """The seconds to the first line of code, where they are known."""
-    return [story.latency for story in stories if story.latency is not None]
+def latencies(stories: Sequence[Story]) -> list[tuple[float, float]]:
+    """The seconds to the first line of code where they are known: all of them, and ours."""
+    known = [story for story in stories if story.latency is not None]
+    return [(story.latency or 0.0, story.ours or 0.0) for story in known]

@@ -83,6 +83,10 @@ class Story:
     sensor: str
     act: Act | None = None
     subject: str = ""
+    seq: int = 0
+    """The event of its first run."""
+    received: float = 0.0
+    """When that event reached us, if somebody has looked it up."""
     accepted: int = 0
     scenes: list[Scene] = field(default_factory=lambda: [])
     freed: list[tuple[str, int]] = field(default_factory=lambda: [])
@@ -111,6 +115,12 @@ class Story:
         if first is None or self.act is None or not self.act.timed:
             return None
         return first - self.act.at
+
+    @property
+    def ours(self) -> float | None:
+        """The part of that since the event reached us; the rest is its source's."""
+        first = self.scenes[0].first_line if self.scenes else None
+        return first - self.received if first is not None and self.received else None
 
 
 class Stage:
@@ -150,6 +160,7 @@ class Stage:
                 self.counts["events"] += item["count"]
                 story = self._story(item["sensor"])
                 story.subject = story.subject or item["subject"]
+                story.seq = story.seq or item["seq"]
                 story.accepted += item["count"]
             case "fired" if item["run"] is not None:
                 self._scene(item["run"], item["rule"]).firings += item["count"]
