@@ -81,6 +81,11 @@ def find(page: Chrome, selector: str) -> Any:
     return until(lambda: page.find_elements(By.CSS_SELECTOR, selector), selector)[0]
 
 
+def click(page: Chrome, selector: str) -> None:
+    """Clicks the first such element, once there is one."""
+    until(lambda: find(page, selector).click() is None, f"a click on {selector}")
+
+
 def shows(page: Chrome, selector: str, text: str) -> None:
     """Waits until an element shows a text."""
 
@@ -149,14 +154,14 @@ def test_a_run_says_why_it_ran_and_what_became_of_it(service: Served, page: Chro
     page.get(service.url)
     shows(page, "#link", "live")
     service.emit("orders", {}, "o-1", subject="monday.csv")
-    find(page, "section[aria-label=Runs] a.row").click()
+    click(page, "section[aria-label=Runs] a.row")
     shows(page, ".why", "raw_orders because orders saw monday.csv.")
     shows(page, ".why", "revenue follows from it.")
     shows(page, ".detail .state", "succeeded")
     assert page.current_url.endswith("#/runs/1")
     names = [one.text for one in page.find_elements(By.CSS_SELECTOR, ".steps .asset")]
     assert names == ["raw_orders", "revenue"]
-    find(page, ".steps summary").click()
+    click(page, ".steps summary")
     shows(page, ".inside", "attempt 1: succeeded")
     shows(page, ".inside pre", "progress 1 of 2 half way")
     near = [
@@ -176,7 +181,7 @@ def test_a_failure_is_seen_with_its_error_and_what_it_blocks(service: Served, pa
     page.get(f"{service.url}/#/runs/1")
     shows(page, ".detail .state", "failed")
     shows(page, ".steps", "2 attempts")
-    find(page, ".steps summary").click()
+    click(page, ".steps summary")
     shows(page, ".inside pre.error", "ZeroDivisionError: division by zero")
 
 
@@ -190,7 +195,7 @@ def test_an_asset_shows_its_last_state_and_can_be_launched(service: Served, page
     shows(page, ".detail .state", "materialized")
     page.get(f"{service.url}/#/assets/revenue")
     shows(page, ".detail h1", "revenue")
-    find(page, ".detail .action").click()
+    click(page, ".detail .action")
     shows(page, ".detail section", "launched by hand")
 
 
@@ -279,7 +284,7 @@ def test_hostile_names_and_payloads_are_only_shown(tmp_path: Path, page: Chrome)
         service.emit(feed.name, {HOSTILE: "javascript:alert(1)"}, HOSTILE, subject=HOSTILE)
         shows(page, "section[aria-label=Events]", HOSTILE)
         shows(page, ".problem", HOSTILE)
-        find(page, ".node.asset").click()
+        click(page, ".node.asset")
         shows(page, ".detail h1", HOSTILE)
         for place in ("runs/1", "events/1"):
             page.get(f"{service.url}/#/{place}")

@@ -43,15 +43,25 @@ export function sync(list, items, key, signature, make) {
       entry.dataset.key = id;
     }
     if (entry.dataset.sign !== sign) {
-      const opened = entry.firstElementChild?.open;
-      entry.replaceChildren(make(item));
-      if (opened) entry.firstElementChild.open = true;
+      renew(entry, make(item));
       entry.dataset.sign = sign;
     }
     if (entry === place) place = place.nextElementSibling;
     else list.insertBefore(entry, place);
   }
   for (const gone of had.values()) gone.remove();
+}
+
+/** Puts new content into an entry; a link stays the element that it is, details stay open. */
+function renew(entry, made) {
+  const had = entry.firstElementChild;
+  if (had?.tagName === "A" && made.tagName === "A") {
+    for (const { name, value } of made.attributes) had.setAttribute(name, value);
+    had.replaceChildren(...made.childNodes);
+    return;
+  }
+  if (had?.open) made.open = true;
+  entry.replaceChildren(made);
 }
 
 /** Calls `work` soon, once for any number of calls, and at most every `pause` milliseconds. */

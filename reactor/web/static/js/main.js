@@ -53,6 +53,11 @@ function focus() {
   else picture.touch([]);
 }
 
+function draw() {
+  picture.draw();
+  focus();
+}
+
 const refresh = soon(async () => {
   try {
     await view?.refresh?.();
@@ -77,12 +82,11 @@ model.addEventListener("loaded", ({ detail: { changed } }) => {
   document.getElementById("name").textContent = model.graph.name;
   document.getElementById("empty").hidden = model.graph.assets.length > 0;
   totals();
-  if (changed) picture.draw();
-  else picture.refresh();
   if (!view) open();
   else if (view.refresh) refresh();
   else view.update?.();
-  if (changed && view) focus();
+  if (changed) setTimeout(draw); // a large graph takes a moment, in which the panel shows already
+  else picture.refresh();
 });
 model.addEventListener("counted", totals);
 model.addEventListener("news", ({ detail: item }) => {

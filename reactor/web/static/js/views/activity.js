@@ -4,11 +4,12 @@ import { h, sync } from "../dom.js";
 import { count, place } from "../words.js";
 import { eventRow, runRow } from "./part.js";
 
+const ALERTS = 3;
 const RUNS = 6;
 const EVENTS = 9;
 
 export function activity(model) {
-  const alerts = h("div");
+  const alerts = h("div", { role: "alert" });
   const runs = h("ul", { class: "rows" });
   const events = h("ul", { class: "rows events" });
   const noRuns = h("p", { class: "nothing" }, "Nothing has run yet. A run appears here when a rule fires.");
@@ -17,21 +18,29 @@ export function activity(model) {
   const element = h(
     "div",
     {},
-    alerts,
+    h("section", { class: "problems" }, alerts),
     h("section", { "aria-label": "Runs" }, h("h2", {}, "Runs"), noRuns, runs),
     h("section", { "aria-label": "Events" }, h("h2", {}, "Events", letters), noEvents, events),
   );
-  let more = { runs: RUNS, events: EVENTS };
+  let last = "";
+  let more = { alerts: ALERTS, runs: RUNS, events: EVENTS };
   const wider = (what, section) => {
     const button = h("button", { type: "button", class: "wider", onclick: () => ((more = { ...more, [what]: Infinity }), update()) }, "Show more");
     section.append(button);
     return button;
   };
+  const moreAlerts = wider("alerts", element.children[0]);
   const moreRuns = wider("runs", element.children[1]);
   const moreEvents = wider("events", element.children[2]);
 
   function update() {
-    alerts.replaceChildren(...problems(model));
+    const found = problems(model);
+    const shown = found.slice(0, more.alerts);
+    const said = shown.map((one) => one.textContent).join("\n");
+    if (said !== last) alerts.replaceChildren(...shown); // or a screen reader would say them again
+    last = said;
+    moreAlerts.hidden = found.length <= more.alerts;
+    moreAlerts.textContent = `Show ${found.length - more.alerts} more`;
     sync(runs, model.runs.slice(0, more.runs), (run) => run.id, (run) => [run.status, run.finished, run.because, run.roots, run.asset_count].join(), runRow);
     sync(events, model.events.slice(0, more.events), (event) => event.seq, (event) => String(event.count), eventRow);
     noRuns.hidden = model.runs.length > 0;
