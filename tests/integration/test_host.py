@@ -313,7 +313,7 @@ async def test_what_came_while_it_was_down_is_found_and_nothing_comes_twice(tmp_
     assert sorted(seen) == ["0a.csv", "0b.csv", "1a.csv", "1b.csv", "2a.csv", "2b.csv"]
 
 
-async def _reached(seen: list[str], wanted: int) -> bool:
+async def _reached(seen: Sequence[Any], wanted: int) -> bool:
     return len(seen) >= wanted
 
 
