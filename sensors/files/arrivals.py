@@ -39,7 +39,8 @@ class FileArrivals(Source):
             service. It need not exist yet.
         existing: whether files that are there at the very first start arrive, or are only noted.
         complete: when a file counts. "auto": at once if it was renamed into place, else when nobody
-            has it open for writing and it lay still for `stable`. "rename": as soon as it is there
+            has it open for writing and it lay still for `stable` (so too where nobody tells that
+            it was renamed: outside of Linux, or with scans only). "rename": as soon as it is there
             under its name, and not open for writing. "stable": when it lay still for `stable`,
             open or not. "marker": when `marker` is there and not older than the file.
         marker: the name of the marker: with `{name}` one beside each file, else one for its folder.
