@@ -83,8 +83,6 @@ class Client:
         except TimeoutError:
             raise ReactorError(f"the service at {self.url} does not answer") from None
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, BrokenPipeError) and connection.sock is None:
-                raise
             raise ReactorError(
                 f"no service answers at {self.url}: {_said(error)}",
                 hint="start one with reactor serve TARGET, or say where it is: --host, --port",

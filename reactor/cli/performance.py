@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import socket
 import time
@@ -37,7 +36,6 @@ def perform(once: bool, port: int | None, as_json: bool) -> bool:
     """
     broker.installed()
     feed.installed()
-    os.environ.pop("REACTOR_KAFKA", None)
     chosen = settings.read(port=port, store=f"sqlite:///{HOME}/reactor.db")
     with _alone(), (HOME / "service.log").open("w", encoding="utf-8") as log:
         logs.configure("json", chosen.log, log)

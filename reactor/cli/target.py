@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -20,15 +21,16 @@ Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help=HELP)]
 SensorName = Annotated[str, typer.Argument(metavar="SENSOR", help="The name of a sensor.")]
 Payload = Annotated[
     str,
-    typer.Argument(metavar="JSON", help="What it saw: a message, a change; a path may stand bare."),
+    typer.Argument(metavar="JSON", help="What it saw; a path may stand bare, - reads stdin."),
 ]
 
 
 def parsed(text: str) -> Any:
-    """The JSON of a command line; a bare word, such as a path, stands for itself.
+    """The JSON of a command line; a bare word, such as a path, stands for itself; `-` is stdin.
 
     Raises: BadUsage if it is neither.
     """
+    text = sys.stdin.read() if text == "-" else text
     try:
         return json.loads(text)
     except ValueError as error:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -126,3 +128,18 @@ def test_a_package_that_is_missing_is_named_with_its_extra(tmp_path: Path) -> No
         "error: the demo needs the package vega_datasets, for its data"
         " (pip install 'reactor-orchestrator[demo]')\n"
     )
+
+
+def test_its_broker_does_not_outlive_it(tmp_path: Path) -> None:
+    with started(tmp_path, ["demo", "--port=0"]) as demo:
+        until(lambda: "fired" in demo.log.read_text(), within=PATIENCE_S)
+        found = re.search(r"stocks at 127\.0\.0\.1:(\d+)", demo.log.read_text())
+        assert found is not None
+        assert _answers(int(found[1]))
+        demo.process.kill()
+        until(lambda: not _answers(int(found[1])))
+
+
+def _answers(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

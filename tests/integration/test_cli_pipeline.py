@@ -1,5 +1,6 @@
 """Commands that look at a pipeline and need no service: check, graph, plan, init."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -336,3 +337,8 @@ def test_the_examples_pass_their_own_tests() -> None:
     examples = Path(__file__).parents[2] / "examples"
     for folder in sorted(each.parent for each in examples.glob("*/test_*.py")):
         assert " passed" in _tested(folder, "-c", "/dev/null")
+
+
+def test_an_event_can_come_from_stdin(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('"inbox/monday.csv"\n'))
+    assert _launched(run, "inbox", "-")[0][0] == "raw_orders"
