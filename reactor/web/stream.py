@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, Request
 from sse_starlette.event import ServerSentEvent
-from sse_starlette.sse import EventSourceResponse
+from sse_starlette.sse import EventSourceResponse, SendTimeoutError
 from starlette.datastructures import State
+from starlette.types import Receive, Scope, Send
 
+from reactor.logs import logger
 from reactor.web.service import Service
 
 HEARTBEAT = 15
@@ -25,6 +28,16 @@ HEARTBEAT = 15
 
 PATIENCE = 20.0
 """Seconds that a reader may take to take something, before it is dropped."""
+
+
+class Stream(EventSourceResponse):
+    """A stream that drops a reader who takes nothing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            logger().info("listener dropped", why=f"it took nothing for {PATIENCE:g} s")
 
 
 def routes(service: Service) -> APIRouter:
@@ -39,10 +52,10 @@ def routes(service: Service) -> APIRouter:
             200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}
         },
     )
-    async def stream(request: Request) -> EventSourceResponse:
+    async def stream(request: Request) -> Stream:
         sending, receiving = anyio.create_memory_object_stream[ServerSentEvent](0)
         again = "last-event-id" in request.headers
-        return EventSourceResponse(
+        return Stream(
             _each(receiving),
             ping=HEARTBEAT,
             send_timeout=PATIENCE,
@@ -87,7 +100,9 @@ def _feeding(
     async def feed() -> None:
         async with sending, anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_when, state.closing, tasks.cancel_scope)
-            await tell()
+            # The reader may go while something is handed to it.
+            with suppress(anyio.BrokenResourceError):
+                await tell()
             tasks.cancel_scope.cancel()
 
     return feed

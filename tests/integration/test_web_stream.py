@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -163,3 +164,22 @@ def test_a_port_in_use_is_named_with_what_to_do() -> None:
 def test_a_host_that_is_none_is_named() -> None:
     with pytest.raises(SettingsError, match="cannot listen on no\\.such\\.host\\.invalid"):
         listen("no.such.host.invalid", 0)
+
+
+async def test_a_listener_that_never_reads_is_dropped(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PATIENCE", 0.2)
+    newsroom = web.service.host.newsroom
+    _, writer = await asyncio.open_connection(*web.address, limit=1)
+    try:
+        writer.write(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with anyio.fail_after(20):
+            while not newsroom.heard:
+                await anyio.sleep(0.01)
+            while newsroom.heard:
+                newsroom.publish([{"kind": "event", "text": "x" * 1_000_000}])
+                await anyio.sleep(0.01)
+    finally:
+        writer.close()
+    assert (await web.http.get("/healthz")).status_code == 200

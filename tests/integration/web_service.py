@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -72,6 +73,12 @@ class Running:
     url: str
     http: httpx.AsyncClient
     service: Hosted
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        found = urlsplit(self.url)
+        return str(found.hostname), int(found.port or 0)
 
     async def emit(self, sensor: str, data: Any, id: str, **about: Any) -> httpx.Response:
         """Posts one event."""
