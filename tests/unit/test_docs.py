@@ -2,9 +2,9 @@
 
 The Python blocks of a page share one namespace, in order. A block that begins with `# NAME.py` is
 written to that file, behind what the file holds already, and the file is run; a function that is
-called `test_...` is called. What a block prints stands in the text block after it. In a console block, `check`, `graph`, `plan` and `init` are run
-and print what follows them (`...` is any number of lines); of every other `reactor` command it is
-made sure that it takes what it is given.
+called `test_...` is called. What a block prints stands in the text block after it. In a console
+block, `check`, `graph`, `plan` and `init` are run and print what follows them (`...` is any number
+of lines); of every other `reactor` command it is made sure that it takes what it is given.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from typer.main import get_command
 
 from reactor.cli import main
 from reactor.cli.app import COMMANDS
-from tests.unit.page import PAGES, Block, blocks
+from tests.unit.page import PAGES, ROOT, Block, blocks
 
 RUN = ("check", "graph", "plan", "init")
 _FILE = re.compile(r"# (\w+\.py)\n")
+
+
+def _named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 class Reader:
@@ -127,7 +131,7 @@ def _takes(words: list[str]) -> None:
     command.make_context(name, rest, parent=context)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_a_page_says_what_is_so(
     page: Path,
     tmp_path: Path,
@@ -140,7 +144,7 @@ def test_a_page_says_what_is_so(
             reader.read(block)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
