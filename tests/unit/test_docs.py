@@ -4,7 +4,8 @@ The Python blocks of a page share one namespace, in order. A block that begins w
 written to that file, behind what the file holds already, and the file is run; a function that is
 called `test_...` is called. What a block prints stands in the text block after it. In a console
 block, `check`, `graph`, `plan` and `init` are run and print what follows them (`...` is any number
-of lines); of every other `reactor` command it is made sure that it takes what it is given.
+of lines); of every other `reactor` command it is made sure that it takes what it is given. At the
+end of a page, its pipelines are checked as `reactor check` does.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from typer.main import get_command
 
 from reactor.cli import main
 from reactor.cli.app import COMMANDS
+from reactor.pipeline import Definition, Pipeline
+from reactor.review import mistakes
 from tests.unit.page import PAGES, ROOT, Block, blocks
 
 RUN = ("check", "graph", "plan", "init")
@@ -51,6 +54,12 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
 
+    @property
+    def pipelines(self) -> list[Definition]:
+        """The pipelines that the page has made, as they are at its end."""
+        named = vars(self._module).values()
+        return [each.definition() for each in named if isinstance(each, Pipeline)]
+
     def read(self, block: Block) -> None:
         """Does what a block says, or compares what it shows."""
         if self._printed:
@@ -66,9 +75,9 @@ class Reader:
     def _run(self, block: Block) -> str:
         text, name = "\n" * (block.line - 1) + block.text, str(self._page)
         if found := _FILE.match(block.text):
-            with Path(found[1]).open("a") as file:
+            with Path(found[1]).open("a", encoding="utf-8") as file:
                 file.write(block.text)
-            text, name = Path(found[1]).read_text(), found[1]
+            text, name = Path(found[1]).read_text(encoding="utf-8"), found[1]
         names = vars(self._module)
         with redirect_stdout(StringIO()) as out:
             exec(compile(text, name, "exec"), names)
@@ -142,6 +151,7 @@ def test_a_page_says_what_is_so(
     with Reader(page, capsys) as reader:
         for block in [*blocks(page), Block("", "", 0)]:
             reader.read(block)
+        assert [problem for each in reader.pipelines for problem in mistakes(each)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_named)
