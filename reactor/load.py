@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
@@ -128,10 +129,10 @@ def _same(origin: str | None, file: Path) -> bool:
 
 def _imported(name: str, file: Path | None = None) -> ModuleType:
     try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise _explained(error, name, file) from error
-    except SystemExit as error:
+        # What a module prints is no part of what a command answers.
+        with redirect_stdout(sys.stderr):
+            return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
         raise _explained(error, name, file) from error
 
 
@@ -142,7 +143,8 @@ def _executed(name: str, file: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _explained(error, name, file) from error

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from reactor.cli.complaint import BadUsage, complain
+from reactor.cli.complaint import BadUsage, complain, print_anything
 from reactor.core.errors import DefinitionError, ReactorError, SettingsError
 
 UsageError: Any = typer.BadParameter.__base__
@@ -110,6 +110,7 @@ def reactor(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command and ends the process."""
+    print_anything()
     sys.exit(_run(arguments))
 
 

@@ -5,6 +5,8 @@ Stands on next to nothing, so that `reactor --help` loads nothing to draw with.
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import re
 import sys
@@ -24,6 +26,28 @@ def _visible(found: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+_PLAIN = dict(zip("└├│─→✓✗●○↻…·×–", "`||->+x*o~..x-", strict=True))
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """What to write where an encoding has no such character."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    shown = (
+        _PLAIN.get(char, char.encode("ascii", "backslashreplace").decode()) for char in missing
+    )
+    return "".join(shown), error.end
+
+
+def print_anything() -> None:
+    """Lets output go to a terminal or a file whose encoding knows less than ours."""
+    codecs.register_error("reactor", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="reactor")
 
 
 def nearby(text: object) -> str:

@@ -1,5 +1,6 @@
 """The installed command serving: starts, stops, and what it says when something is wrong."""
 
+import os
 import shutil
 import signal
 import socket
@@ -220,3 +221,15 @@ def test_dev_waits_for_a_save_when_the_pipeline_is_wrong_from_the_start(folder: 
         (folder / "pipeline.py").write_text(PIPELINE)
         until(lambda: '"message": "listening"' in dev.log.read_text(), within=60)
         assert dev.stop() == 0
+
+
+def test_an_encoding_that_knows_no_boxes_gets_plain_lines(folder: Path) -> None:
+    done = subprocess.run(
+        [REACTOR, "graph", "pipeline.py"],
+        check=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert "raw  inbox\n`- raw\n" in done.stdout

@@ -342,3 +342,10 @@ def test_the_examples_pass_their_own_tests() -> None:
 def test_an_event_can_come_from_stdin(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO('"inbox/monday.csv"\n'))
     assert _launched(run, "inbox", "-")[0][0] == "raw_orders"
+
+
+def test_what_a_pipeline_prints_is_no_part_of_the_answer(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(f"print('hello')\n{SHOP}")
+    ran = run("graph", "shop.py", "--json")
+    assert ran.data["name"] == "shop"
+    assert ran.err == "hello\n"
