@@ -6,6 +6,9 @@ INSTALL := $(UV) install --quiet --python $(BIN)/python
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links $(LOCK)
 
+# Started services load compiled modules, as they do for everybody: it halves their start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check lint fix bench lock servers venv clean
 
 help:  ## say what there is to make
