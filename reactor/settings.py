@@ -28,8 +28,17 @@ from reactor.core.duration import duration
 from reactor.core.errors import SettingsError
 
 PREFIX = "REACTOR_"
-_NOT_SETTINGS = ("REACTOR_TEST_",)
-"""Variables of this project's own tests."""
+_OF_TESTS = f"{PREFIX}TEST_"
+_OF_STEPS = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        "ASSET", "ATTEMPT", "EVENTS", "EVENT_COUNT", "PARTITION", "RUN", "RUN_KEY", "STEP",
+        "UPSTREAM",
+    )
+)  # fmt: skip
+"""What the commands of assets are told: they may well call `reactor` themselves."""
+_OF_KUBERNETES = (f"{PREFIX}SERVICE_", f"{PREFIX}PORT_")
+_LINKS = "Kubernetes sets it for a service called reactor: say enableServiceLinks: false"
 
 _TABLE = "tool.reactor"
 
@@ -121,9 +130,9 @@ def _names() -> list[str]:
 def _refuse_unknown(variables: list[str], flags: Mapping[str, Any]) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in _names()}
     for variable in variables:
-        if not variable.startswith(PREFIX) or variable.startswith(_NOT_SETTINGS):
+        if not variable.startswith(PREFIX) or variable in known | _OF_STEPS:
             continue
-        if variable not in known:
+        if not variable.startswith(_OF_TESTS):
             raise _unknown(variable, sorted(known), "the environment")
     for flag in flags:
         if flag not in Settings.model_fields:
@@ -133,6 +142,8 @@ def _refuse_unknown(variables: list[str], flags: Mapping[str, Any]) -> None:
 def _unknown(name: str, known: list[str], where: str) -> SettingsError:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    if name.startswith(_OF_KUBERNETES):
+        hint = _LINKS
     return SettingsError(f"there is no setting {name}", where=where, hint=hint)
 
 
@@ -197,5 +208,5 @@ def _wrong(error: ValidationError, flags: Mapping[str, Any], file: Path) -> Sett
     message = str(first.get("ctx", {}).get("error", first["msg"]))
     hint = ""
     if name == "port" and os.environ.get(variable, "").startswith("tcp://"):
-        hint = "Kubernetes sets it for a service called reactor: say enableServiceLinks: false"
+        hint = _LINKS
     return SettingsError(message[:1].lower() + message[1:], where=where, hint=hint)

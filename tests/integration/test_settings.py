@@ -162,3 +162,11 @@ def test_a_wrong_flag_and_a_wrong_variable_are_named(monkeypatch: pytest.MonkeyP
 def test_the_port_that_kubernetes_sets_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REACTOR_PORT", "tcp://10.0.0.1:8321")
     assert "enableServiceLinks: false" in _refused()
+
+
+def test_what_a_command_of_an_asset_is_told_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ASSET", "RUN_KEY", "EVENTS", "EVENT_COUNT", "UPSTREAM"):
+        monkeypatch.setenv(f"REACTOR_{name}", "x")
+    assert read().port == 8321
+    monkeypatch.setenv("REACTOR_SERVICE_HOST", "10.0.0.1")
+    assert "enableServiceLinks: false" in _refused()
