@@ -30,18 +30,11 @@ class Pace:
 
 
 class Health:
-    """Tells the desk how the sensor is, and the log when that changes."""
+    """Tells the desk how the sensor is."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._said: str | None = None
 
     def say(self, why: str) -> None:
         """What is wrong, or the empty string."""
         self._desk.up(not why, why)
-        if why != self._said:
-            if why:
-                self._desk.log.warning("sensor is down", why=why)
-            else:
-                self._desk.log.info("sensor is up")
-        self._said = why

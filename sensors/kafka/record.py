@@ -54,7 +54,10 @@ class Part:
 
 
 class _Draft:
-    """An event while it is filled in: assigning to a frozen dataclass costs five times as much."""
+    """An event while it is filled in: assigning to a frozen dataclass costs five times as much.
+
+    Its instants are aware by construction, so nothing that `Event` checks is passed over.
+    """
 
     __slots__ = Event.__slots__
 

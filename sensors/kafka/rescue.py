@@ -23,10 +23,14 @@ from sensors.kafka.record import Part
 _MAX_BYTES = 1024 * 1024
 
 
+class Unreadable(Exception):
+    """The next batch of a partition cannot be read, whoever tries."""
+
+
 async def fetch_alone(cluster: Cluster, part: Part) -> tuple[Sequence[Any], int]:
     """The next records of one partition, if any, and the offset after them.
 
-    Raises: whatever is wrong with them.
+    Raises: Unreadable, or KafkaError or OSError if its leader does not answer.
     """
     topic, partition = part.tp
     wanted = [(topic, [(partition, part.offset, _MAX_BYTES)])]
@@ -49,8 +53,7 @@ def read_tolerantly(
 
     It ends before a batch that cannot be read.
 
-    Raises: CorruptRecordException, UnsupportedCodecError, or what else is wrong, if that batch is
-        the first.
+    Raises: Unreadable if that batch is the first.
     """
     records = PartitionRecords(
         part.tp, _Tolerant(raw), aborted, part.offset, None, None, True, READ_COMMITTED
@@ -58,9 +61,9 @@ def read_tolerantly(
     found: list[Any] = []
     try:
         found.extend(records)
-    except Exception:
+    except Exception as error:
         if records.next_fetch_offset == part.offset:
-            raise
+            raise Unreadable(f"{type(error).__name__}: {error}") from error
     return found, records.next_fetch_offset
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -22,12 +23,16 @@ from sensors.kafka.cluster import Cluster, Described, connected, ids_of
 from sensors.kafka.group import Group
 from sensors.kafka.health import Health, Pace
 from sensors.kafka.record import Part, Reader
-from sensors.kafka.rescue import fetch_alone
+from sensors.kafka.rescue import Unreadable, fetch_alone
 from sensors.kafka.resume import Resumption, Skip
 from sensors.kafka.session import Session, Suspect, only
 from sensors.kafka.survey import survey
 from sensors.kafka.topic import KafkaTopic
 from sensors.kafka.watch import Watch, complaint
+
+# While a broker is away it complains many times a second; what matters of that, `Health` says.
+if (_client_log := logging.getLogger("aiokafka")).level == logging.NOTSET:
+    _client_log.setLevel(logging.CRITICAL)
 
 _TRIES = 3
 """How often something odd is looked at before it is believed."""
@@ -184,9 +189,7 @@ class RunningKafka:
             try:
                 with anyio.fail_after(self._pace.patience):
                     records, after = await fetch_alone(cluster, part)
-            except OSError:
-                raise
-            except Exception as error:  # noqa: BLE001 - parsers and codecs raise anything
+            except Unreadable as error:
                 self._strike(part, error)
                 continue
             if after != part.offset:
@@ -195,12 +198,12 @@ class RunningKafka:
                 progress = True
         return progress
 
-    def _strike(self, part: Part, error: Exception) -> None:
+    def _strike(self, part: Part, error: Unreadable) -> None:
         self._strikes[part.name, part.offset] += 1
         if self._strikes[part.name, part.offset] >= _TRIES:
             why = (
                 f"{part.name} is set aside: at offset {part.offset} it cannot be read"
-                f" ({complaint(error)}); skip it with `reactor sensors seek`"
+                f" ({error}); skip it with `reactor sensors seek`"
             )
             self._aside[part.name] = why
             self._desk.log.error("a partition is set aside", part=part.name, why=why)
@@ -229,7 +232,8 @@ class RunningKafka:
         try:
             said = await anyio.to_thread.run_sync(security.options)
         except OSError as error:
-            raise self._refused(f"no certificates: {error}", _CHECK_CREDENTIALS) from error
+            what = f"the certificates {', '.join(security.files)} cannot be read: {error}"
+            raise self._refused(what, _CHECK_CREDENTIALS) from error
         return {
             "bootstrap_servers": self._servers,
             "client_id": f"reactor-{self._topic.name}",

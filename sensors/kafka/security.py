@@ -71,6 +71,11 @@ class Security:
             raise ValueError("ssl_certfile and ssl_keyfile belong together")
 
     @property
+    def files(self) -> list[str]:
+        """The certificates that are named."""
+        return [name for name in (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile) if name]
+
+    @property
     def exposed(self) -> bool:
         """Whether a password would cross the network in the clear."""
         return self.security_protocol == "SASL_PLAINTEXT" and self.sasl_mechanism == "PLAIN"

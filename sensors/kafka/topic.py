@@ -26,6 +26,7 @@ TOMBSTONE = "kafka.tombstone"
 Start = Literal["latest", "earliest"] | datetime
 
 _LEGAL_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_LEGAL_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,/\[\]]+)(:\d{1,5})?")
 _NOTHING: Any = object()
 _tests = count()
 
@@ -121,15 +122,20 @@ class KafkaTopic(Source):
     def servers(self) -> str:
         """The bootstrap servers, as given or else from the environment.
 
-        Raises: SettingsError if neither names any.
+        Raises: SettingsError if neither names any, or if REACTOR_KAFKA is no list of servers.
         """
-        if servers := self.bootstrap or os.environ.get("REACTOR_KAFKA", ""):
-            return servers
-        raise SettingsError(
-            f"no Kafka servers are known for topic {', '.join(self.topics)}",
-            where=f"sensor {self.name}",
-            hint="set REACTOR_KAFKA=host:port, or give KafkaTopic(..., bootstrap='host:port')",
-        )
+        servers = self.bootstrap or os.environ.get("REACTOR_KAFKA", "")
+        if not servers:
+            raise SettingsError(
+                f"no Kafka servers are known for topic {', '.join(self.topics)}",
+                where=f"sensor {self.name}",
+                hint="set REACTOR_KAFKA=host:port, or give KafkaTopic(..., bootstrap='host:port')",
+            )
+        try:
+            _check_servers(servers)
+        except ValueError as error:
+            raise SettingsError(str(error), where="REACTOR_KAFKA") from None
+        return servers.replace(" ", "")
 
     def open(self, desk: Desk) -> RunningSensor:
         """A sensor that reads these topics on from `desk.positions`.
@@ -210,6 +216,12 @@ def _start(start: Start | str) -> Start:
     return at.astimezone(UTC)
 
 
+def _check_servers(servers: str) -> None:
+    for server in servers.split(","):
+        if not _LEGAL_SERVER.fullmatch(server.strip()):
+            raise ValueError(f"{server!r} is no Kafka server: write host:port,host:port")
+
+
 def _check(topic: KafkaTopic) -> None:
     if not topic.topics:
         raise ValueError("KafkaTopic needs the name of a topic")
@@ -218,6 +230,8 @@ def _check(topic: KafkaTopic) -> None:
             raise ValueError(f"{name!r} is not a legal name of a Kafka topic")
     if len(set(topic.topics)) != len(topic.topics):
         raise ValueError(f"a topic is named twice: {', '.join(topic.topics)}")
+    if topic.bootstrap is not None:
+        _check_servers(topic.bootstrap)
     if topic.on_out_of_range not in ("halt", "earliest", "latest"):
         raise ValueError(
             f"on_out_of_range is 'halt', 'earliest' or 'latest', not {topic.on_out_of_range!r}"

@@ -117,8 +117,10 @@ def leaderless(told: Mapping[str, Described]) -> str:
 
 def complaint(error: Exception) -> str:
     """An error of the client in one line."""
-    said = str(error)
-    return said if isinstance(error, OSError) and said else f"{type(error).__name__}: {said}"
+    said, name = str(error), type(error).__name__
+    if not said:
+        return name
+    return said if isinstance(error, (KafkaError, OSError)) else f"{name}: {said}"
 
 
 def _shape(layout: Mapping[str, Described]) -> dict[str, Any]:

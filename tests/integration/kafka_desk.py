@@ -1,6 +1,5 @@
 """What the Kafka sensor's tests run it with: a ledger that records as a store does, and a desk."""
 
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,8 +19,6 @@ from tests.servers.kafka import Broker
 
 DEADLINE = 60.0
 QUICK = Pace(poll=0.1, watch=0.1, settle=0.1, stall=5.0, commit=0.05, last_retry=0.5)
-
-logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 class Ledger:
