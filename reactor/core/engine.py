@@ -1,7 +1,7 @@
 """Matching: from events and time to firings.
 
-Knows: the rules' compiled triggers, an index over their leaves, operator state and timers. Refuses
-to know: assets, runs, what a firing leads to.
+Knows: the rules' compiled triggers, an index over their leaves (index.py), what their operators
+remember (memory.py). Refuses to know: assets, runs, what a firing leads to.
 
 Laws: an event costs what its matching rules cost, not what all rules cost; the same events and
 instants give the same firings; state is read and written through `State` only.
@@ -9,19 +9,23 @@ instants give the same firings; state is read and written through `State` only.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from reactor.core.decision import PredicateRaised
 from reactor.core.event import Event
-from reactor.core.field import MISSING, All, Compare, Get, Path, Predicate, Test
+from reactor.core.field import MISSING
 from reactor.core.graph import Graph
-from reactor.core.state import Node, RuleState, State, Table
-from reactor.core.trigger.compile import Entry, Program, compile_trigger, describe
+from reactor.core.index import Hit, Index, Listener
+from reactor.core.memory import Memory
+from reactor.core.state import RuleState, State, Table
+from reactor.core.trigger.compile import describe
 from reactor.core.trigger.operator import Leaf, Match, Operator, instant, micros
+
+KEY_LIMIT = 1_000
+"""How many characters a key or a partition may have."""
 
 
 @dataclass(slots=True)
@@ -36,98 +40,20 @@ class Group:
     timer: bool = False
 
 
-class _Rule:
-    """A rule as the engine uses it."""
-
-    __slots__ = ("name", "number", "partition", "program", "sources")
-
-    def __init__(self, name: str, number: int, program: Program, partition: Get | None) -> None:
-        self.name, self.number, self.program, self.partition = name, number, program, partition
-        self.sources = tuple({entry.source.name for entry in program.entries})
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """One leaf in the index, with what the index has not tested yet."""
-
-    rule: _Rule
-    entry: Entry
-    test: Test | None
-    types: frozenset[str] | None
-
-
-class _Index:
-    """The leaves of one source: by equality on a field, and the rest."""
-
-    def __init__(self) -> None:
-        self.always: list[_Hit] = []
-        self.equal: dict[Path, tuple[Get, dict[Any, list[_Hit]]]] = {}
-
-    def add(self, rule: _Rule, entry: Entry) -> None:
-        types = entry.source.types
-        for number, condition in enumerate(entry.conditions):
-            values = _indexable(condition)
-            if values is not None and isinstance(condition, Compare):
-                rest = entry.conditions[:number] + entry.conditions[number + 1 :]
-                hit = _Hit(rule, entry, _test(rest), types)
-                _, table = self.equal.setdefault(condition.path, (condition.path.getter(), {}))
-                for value in values:
-                    table.setdefault(value, []).append(hit)
-                return
-        self.always.append(_Hit(rule, entry, _test(entry.conditions), types))
-
-    def candidates(self, event: Event) -> list[_Hit]:
-        """The leaves that may let the event in, in the order of their rules."""
-        if not self.equal:
-            return self.always
-        found = list(self.always)
-        for getter, table in self.equal.values():
-            value = getter(event)
-            if value is not MISSING:
-                try:
-                    found.extend(table.get(value, ()))
-                except TypeError:
-                    continue
-        return found
-
-
-def _indexable(condition: Predicate) -> tuple[Any, ...] | None:
-    if not isinstance(condition, Compare) or condition.op not in ("==", "in"):
-        return None
-    values = (condition.value,) if condition.op == "==" else condition.value
-    try:
-        return tuple(dict.fromkeys(values))
-    except TypeError:
-        return None
-
-
-def _test(conditions: Sequence[Predicate]) -> Test | None:
-    if not conditions:
-        return None
-    return conditions[0].test() if len(conditions) == 1 else All(tuple(conditions)).test()
-
-
 class Engine:
     """Feeds events and time to the rules' triggers; its firings wait in `groups`."""
 
     def __init__(self, graph: Graph, state: State) -> None:
         self._state = state
-        self._rules: dict[str, _Rule] = {}
-        self._index: dict[str, _Index] = {}
+        self._rules: dict[str, Listener] = {}
+        self._index: dict[str, Index] = {}
         for number, rule in enumerate(graph.rules.values()):
-            partition = (
-                rule.partition.getter() if isinstance(rule.partition, Path) else rule.partition
-            )
-            ours = _Rule(rule.name, number, compile_trigger(rule.trigger), partition)
-            self._rules[rule.name] = ours
+            ours = self._rules[rule.name] = Listener(rule, number)
             for entry in ours.program.entries:
-                self._index.setdefault(entry.source.name, _Index()).add(ours, entry)
+                self._index.setdefault(entry.source.name, Index()).add(ours, entry)
         self._fingerprints = {rule.name: rule.fingerprint for rule in graph.rules.values()}
-        self._timers: list[tuple[int, str, int, bool, str]] = []
-        self._scratch: dict[tuple[str, int, str | None], dict[str, Any]] = {}
-        self._seen: dict[str, dict[str, int]] = {}
+        self._memory = Memory(state)
         self.begin()
-        self.reload()
 
     def begin(self) -> None:
         """Starts a turn: nothing accepted, nothing fired."""
@@ -136,37 +62,30 @@ class Engine:
         self.raised: list[PredicateRaised] = []
         self.filtered: dict[str, int] = {}
         self.fates: dict[str, int] = {}
-        self._scratch.clear()
+        self._moved: dict[Listener, None] = {}
 
     def reload(self) -> None:
-        """Derives the timers from the state: after a load, or after a turn was undone."""
-        self._scratch.clear()
-        self._timers = [
-            _timer(micros(node.due), node.rule, node.node, node.key)
-            for node in self._state.rows[Table.NODE].values()
-            if node.due is not None
-        ]
-        heapq.heapify(self._timers)
+        """Derives everything from the state: after a load, or after a turn was undone."""
+        self._memory.reload()
 
     def adopt(self) -> tuple[str, ...]:
         """Compares the state's rules with the graph's; answers those that start afresh.
 
         A changed or removed rule loses its partial matches, counted as expired.
         """
-        afresh: list[str] = []
-        rows = self._state.rows
-        known = {row.rule: row.fingerprint for row in rows[Table.RULE].values()}
-        for name, fingerprint in known.items():
-            if self._fingerprints.get(name) != fingerprint:
-                afresh.append(name)
-                for key in [key for key in rows[Table.NODE] if key[0] == name]:
-                    self._state.drop(Table.NODE, *key)
-                    self.fates["expired"] = self.fates.get("expired", 0) + 1
+        rows: dict[Any, RuleState] = self._state.rows[Table.RULE]
+        known = {row.rule: row.fingerprint for row in rows.values()}
+        changed = {name for name, text in known.items() if self._fingerprints.get(name) != text}
+        for place in self._memory.of(changed):
+            self._memory.drop(place)
+            self.fates["expired"] = self.fates.get("expired", 0) + 1
+        for name in known:
+            if name in changed:
                 self._state.drop(Table.RULE, name)
         for name, fingerprint in self._fingerprints.items():
             if known.get(name) != fingerprint:
                 self._state.put(Table.RULE, (name,), RuleState(name, fingerprint))
-        return tuple(name for name in afresh if name in self._fingerprints)
+        return tuple(name for name in self._fingerprints if name in changed)
 
     def listens(self, source: str) -> bool:
         """Whether any rule has a leaf on this source."""
@@ -174,27 +93,19 @@ class Engine:
 
     def deadline(self) -> datetime | None:
         """When the engine next acts by itself."""
-        return instant(self._timers[0][0]) if self._timers else None
+        return self._memory.deadline()
 
     def tick(self, now: datetime) -> None:
         """Rings every timer that is due, in the order they are due."""
         at = micros(now)
-        while self._timers and self._timers[0][0] <= at:
-            due, name, number, keyed, shown = heapq.heappop(self._timers)
-            key = shown if keyed else None
-            rule, row = self._rules.get(name), self._state.get(Table.NODE, name, number, key)
-            if rule is None or row is None or row.due is None or micros(row.due) != due:
-                continue
-            moment = _Passage(self, rule, at)
-            moment.data(number, key).pop("due", None)
-            node: Operator = rule.program.nodes[number]
-            matches = node.ring(key, moment)
-            while matches and (parent := node.parent) is not None:
-                matches = parent.take([(node.side, match) for match in matches], moment)
-                node = parent
-            for match in matches:
-                self._fire(rule, match, None, timer=True)
-            self.flush()
+        while (place := self._memory.ring(now)) is not None:
+            name, number, key = place
+            rule = self._rules.get(name)
+            if rule is not None:
+                moment = _Passage(self, rule, at)
+                node: Operator = rule.program.nodes[number]
+                self._climb(node, node.ring(key, moment), moment)
+            self._flush(at)
 
     def arrive(self, sensor: str, events: Iterable[Event], now: datetime) -> None:
         """Matches events, in their order, against the rules that listen to their sensor."""
@@ -213,31 +124,22 @@ class Engine:
             self.accepted.append((seq, event))
             self._feed(found, seq, event, now, at)
             seq += 1
-        self.flush()
+        self._flush(at)
 
-    def _hits(self, index: _Index, event: Event) -> list[_Hit]:
-        found: list[_Hit] = []
-        for hit in index.candidates(event):
-            if hit.types is not None and event.type not in hit.types:
-                continue
-            if hit.test is None:
-                found.append(hit)
-                continue
-            try:
-                if hit.test(event):
-                    found.append(hit)
-            except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
-                self._raise(hit.rule, event, error)
+    def _hits(self, index: Index, event: Event) -> list[Hit]:
+        found, failed = index.find(event)
+        for hit, error in failed:
+            self._raise(hit.rule, event, error)
         return found
 
-    def _feed(self, hits: list[_Hit], seq: int, event: Event, now: datetime, at: int) -> None:
+    def _feed(self, hits: list[Hit], seq: int, event: Event, now: datetime, at: int) -> None:
         if len(hits) == 1 and hits[0].rule.program.stateless and hits[0].entry.key is None:
             rule = hits[0].rule
             group = self.groups.get((rule.name, None, None)) if rule.partition is None else None
             if group is not None:
                 group.matches.append((seq,))
                 return
-        by_rule: dict[_Rule, dict[Leaf, Match]] = {}
+        by_rule: dict[Listener, dict[Leaf, Match]] = {}
         time = micros(min(event.time, now))
         label = describe(event)
         for hit in hits:
@@ -254,7 +156,15 @@ class Engine:
             for match in _rise(rule.program.root, by_rule[rule], moment):
                 self._fire(rule, match, event)
 
-    def _fire(self, rule: _Rule, match: Match, event: Event | None, timer: bool = False) -> None:
+    def _climb(self, node: Operator, matches: Sequence[Match], moment: _Passage) -> None:
+        """Hands matches of an operator to those above it, and fires what comes out on top."""
+        while matches and (parent := node.parent) is not None:
+            matches = parent.take([(node.side, match) for match in matches], moment)
+            node = parent
+        for match in matches:
+            self._fire(moment.rule, match, None, timer=True)
+
+    def _fire(self, rule: Listener, match: Match, event: Event | None, timer: bool = False) -> None:
         partition = None
         if rule.partition is not None and not rule.program.stateless:
             partition = match.key
@@ -273,74 +183,66 @@ class Engine:
         else:
             group.matches.append(match.events)
 
-    def _raise(self, rule: _Rule, event: Event, error: Exception) -> None:
+    def _raise(self, rule: Listener, event: Event, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"
         self.raised.append(PredicateRaised(rule.name, event.id, text))
 
-    def _see(self, rule: _Rule, source: str, time: int) -> None:
-        seen = self._seen.setdefault(rule.name, {})
-        if time > seen.get(source, -1):
-            seen[source] = time
+    def _flush(self, at: int) -> None:
+        """Writes back what the operators remember; those that keep too much let go of some."""
+        full = self._memory.flush()
+        while full:
+            for name, number in full:
+                moment = _Passage(self, self._rules[name], at)
+                node: Operator = moment.rule.program.nodes[number]
+                for key in self._memory.soonest(name, number):
+                    self._climb(node, node.overflow(key, moment), moment)
+            full = self._memory.flush()
 
-    def watermark(self, rule: _Rule) -> int | None:
+    def _see(self, rule: Listener, source: str, time: int) -> None:
+        """Notes the newest event time of a source, beside the leaf that stands for it."""
+        data = self._memory.data(rule.name, rule.leaves[source], None)
+        if time > data.get("seen", time - 1):
+            data["seen"] = time
+            self._moved[rule] = None
+
+    def watermark(self, rule: Listener) -> int | None:
         """The event time that every source of the rule has reached, or None."""
-        seen = self._seen.get(rule.name, {})
-        if len(seen) == len(rule.sources):
-            return min(seen.values())
-        row: RuleState | None = self._state.get(Table.RULE, rule.name)
-        return micros(row.watermark) if row is not None and row.watermark else None
+        lowest: int | None = None
+        for leaf in rule.leaves.values():
+            seen: int | None = self._memory.look(rule.name, leaf).get("seen")
+            if seen is None:
+                return None
+            lowest = seen if lowest is None else min(seen, lowest)
+        return lowest
 
-    def scratch(self, rule: str, node: int, key: str | None) -> dict[str, Any]:
-        """The operator's state, copied once a turn so that the stored row stays as it was."""
-        place = (rule, node, key)
-        data = self._scratch.get(place)
-        if data is None:
-            row: Node | None = self._state.get(Table.NODE, *place)
-            data = dict[str, Any](_copied(row.data)) if row is not None else {}
-            if row is not None and row.due is not None:
-                data["due"] = micros(row.due)
-            self._scratch[place] = data
-        return data
-
-    def flush(self) -> None:
-        """Writes the touched operator state back as rows, and arms its timers."""
-        for place, data in self._scratch.items():
-            rule, node, key = place
-            if not data:
-                self._state.drop(Table.NODE, *place)
-                continue
-            due = data.pop("due", None)
-            row = Node(rule, node, key, data, instant(due) if due is not None else None)
-            self._state.put(Table.NODE, place, row)
-            if due is not None:
-                heapq.heappush(self._timers, _timer(due, rule, node, key))
-        self._scratch.clear()
+    def data(self, rule: Listener, node: int, key: str | None) -> dict[str, Any]:
+        """What an operator of a rule remembers for a key."""
+        return self._memory.data(rule.name, node, key)
 
     def mark(self) -> None:
-        """Writes the joins' watermarks that moved this turn."""
-        for name, seen in self._seen.items():
-            rule = self._rules[name]
-            row: RuleState | None = self._state.get(Table.RULE, name)
-            if row is not None and len(seen) == len(rule.sources):
-                at = instant(min(seen.values()))
-                if row.watermark is None or at > row.watermark:
-                    self._state.put(Table.RULE, (name,), replace(row, watermark=at))
+        """Shows the watermarks that moved this turn beside their rules."""
+        for rule in self._moved:
+            row: RuleState | None = self._state.get(Table.RULE, rule.name)
+            reached = self.watermark(rule)
+            if row is not None and reached is not None and row.watermark != instant(reached):
+                row = replace(row, watermark=instant(reached))
+                self._state.put(Table.RULE, (rule.name,), row)
 
 
 class _Passage:
     """A `Moment` of one rule."""
 
-    __slots__ = ("_engine", "_rule", "now")
+    __slots__ = ("_engine", "now", "rule")
 
-    def __init__(self, engine: Engine, rule: _Rule, now: int) -> None:
-        self._engine, self._rule, self.now = engine, rule, now
+    def __init__(self, engine: Engine, rule: Listener, now: int) -> None:
+        self._engine, self.rule, self.now = engine, rule, now
 
     @property
     def watermark(self) -> int | None:
-        return self._engine.watermark(self._rule)
+        return self._engine.watermark(self.rule)
 
     def data(self, node: int, key: str | None) -> dict[str, Any]:
-        return self._engine.scratch(self._rule.name, node, key)
+        return self._engine.data(self.rule, node, key)
 
     def lost(self, fate: str, count: int) -> None:
         if count:
@@ -360,19 +262,17 @@ def _rise(node: Operator, hits: dict[Leaf, Match], moment: _Passage) -> list[Mat
     return node.take(arrivals, moment) if arrivals else []
 
 
-def _timer(due: int, rule: str, node: int, key: str | None) -> tuple[int, str, int, bool, str]:
-    return (due, rule, node, key is not None, key or "")
-
-
-def _copied(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {name: _copied(value) for name, value in cast("dict[str, Any]", data).items()}
-    if isinstance(data, list):
-        return [_copied(value) for value in cast("list[Any]", data)]
-    return data
-
-
 def _text(value: Any) -> str | None:
+    """A key or partition as text that can be stored.
+
+    Raises: ValueError if it is too long, or is no text that a database takes.
+    """
     if value is None or value is MISSING:
         return None
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    if len(text) > KEY_LIMIT:
+        raise ValueError(f"a key of {len(text):,} characters: at most {KEY_LIMIT:,}")
+    if "\0" in text:
+        raise ValueError("a key with a NUL in it")
+    text.encode()
+    return text

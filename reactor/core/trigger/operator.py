@@ -9,16 +9,20 @@ instants in state are whole microseconds since 1970, UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from reactor.core.ranges import numbers, union
 from reactor.core.trigger.expression import Pair
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 PARTIAL_CAP = 1_000
 """Unconsumed matches that one side of a join keeps for one key."""
+SPAN_CAP = 10_000
+"""Stretches of events that a collecting operator keeps for one key."""
 LATENESS = 60_000_000
 """How far behind the newest event time a join still expects events, in microseconds."""
 IDLE_LIMIT = 86_400_000_000
@@ -93,6 +97,12 @@ class Operator:
         """The time asked for in `due` has come."""
         return []
 
+    def overflow(self, key: str | None, moment: Moment) -> list[Match]:
+        """There are too many keys: fires what can fire, and forgets the rest of this one."""
+        fired = self.ring(key, moment)
+        moment.data(self.number, key).clear()
+        return fired
+
 
 class Leaf(Operator):
     """Where events come in; the engine decides which."""
@@ -139,10 +149,9 @@ class JoinOf(Operator):
             for side, match in group:
                 self._fill(sides.setdefault(str(side), []), match, moment)
             self._expire(sides, moment.watermark, moment)
-            while chosen := self._complete(sides):
+            fresh = [match.time for _, match in group]
+            while chosen := self._complete(sides, min(fresh), max(fresh) + self.window):
                 fired.append(_merged(key, chosen, _together(entry[2] for entry in chosen)))
-                if self.pair != "oldest":
-                    break
             self._rest(data, moment)
         return fired
 
@@ -154,6 +163,12 @@ class JoinOf(Operator):
             self._rest(data, moment, touched=data["touched"])
         return []
 
+    def overflow(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.data(self.number, key)
+        moment.lost("expired", sum(map(len, data.get("sides", {}).values())))
+        data.clear()
+        return []
+
     def _fill(self, side: list[list[Any]], match: Match, moment: Moment) -> None:
         entry = [list(match.events), match.time, match.label]
         if self.pair == "latest":
@@ -163,8 +178,7 @@ class JoinOf(Operator):
             moment.lost("superseded", len(side))
             side[:] = [entry]
             return
-        side.append(entry)
-        side.sort(key=lambda held: held[1])
+        insort(side, entry, key=_time)
         if len(side) > PARTIAL_CAP:
             del side[0]
             moment.lost("expired", 1)
@@ -179,20 +193,28 @@ class JoinOf(Operator):
                 moment.lost("expired", len(side) - len(keep))
                 side[:] = keep
 
-    def _complete(self, sides: dict[str, list[list[Any]]]) -> list[list[Any]]:
+    def _complete(self, sides: dict[str, list[list[Any]]], low: int, high: int) -> list[list[Any]]:
         """The entries of one completed match, taken out of `sides`; empty if there is none.
 
-        Anchors the window at each unconsumed match, newest first (oldest first for `oldest`).
+        Anchors the window at each unconsumed match between `low` and `high` (what has just come
+        must be in it), newest first (oldest first for `oldest`).
         """
         if sum(1 for side in sides.values() if side) < self.n:
             return []
-        ends = sorted({entry[1] for side in sides.values() for entry in side})
+        ends = sorted(
+            {
+                entry[1]
+                for side in sides.values()
+                for entry in side[bisect_left(side, low, key=_time) :]
+                if entry[1] <= high
+            }
+        )
         for end in ends if self.pair == "oldest" else reversed(ends):
             fitting = {
-                name: [entry for entry in side if end - self.window <= entry[1] <= end]
+                name: entries
                 for name, side in sides.items()
+                if (entries := _between(side, end - self.window, end))
             }
-            fitting = {name: entries for name, entries in fitting.items() if entries}
             if len(fitting) >= self.n:
                 return self._consume(sides, fitting)
         return []
@@ -214,24 +236,32 @@ class JoinOf(Operator):
             data.clear()
             return
         data["touched"] = moment.now if touched is None else touched
-        data["due"] = moment.now + self.window + LATENESS
+        # Looked at ever more seldom: nothing hurries, as a match out of its window never fires.
+        quiet = moment.now - data["touched"]
+        last = data["touched"] + self.window + IDLE_LIMIT + 1
+        data["due"] = min(moment.now + max(self.window + LATENESS, quiet), last)
+
+
+def _time(entry: Sequence[Any]) -> int:
+    return entry[1]
+
+
+def _between(side: list[list[Any]], low: int, high: int) -> list[list[Any]]:
+    return side[bisect_left(side, low, key=_time) : bisect_right(side, high, key=_time)]
 
 
 class Collecting(Operator):
-    """What Batch and Debounce share: `events`, `time`, `first`, `label` collected per key."""
+    """What Batch and Debounce share: `spans`, `time`, `first`, `label` collected per key.
+
+    `spans` are the events, as sorted stretches [low, high], so that a burst of any length is small.
+    """
 
     def _collect(self, data: dict[str, Any], match: Match, now: int) -> None:
         data.setdefault("first", now)
-        data.setdefault("events", []).extend(match.events)
-        data["time"] = max(match.time, data.get("time", match.time))
-        data["label"] = match.label
+        _keep(data, match)
 
     def _emit(self, key: str | None, data: dict[str, Any], why: str) -> Match:
-        events = sorted(set(data["events"]))
-        label = data["label"]
-        if len(events) > 1:
-            label += f" and {len(events) - 1} more ({why})"
-        match = Match(tuple(events), data["time"], key, label)
+        match = _kept(key, data, lambda more: f"{more} ({why})" if more else "")
         data.clear()
         return match
 
@@ -240,7 +270,7 @@ class Collecting(Operator):
         for _, match in arrivals:
             data = moment.data(self.number, match.key)
             self._collect(data, match, moment.now)
-            if self._full(data, moment.now):
+            if self._full(data, moment.now) or len(data["spans"]) > SPAN_CAP:
                 fired.append(self._emit(match.key, data, "full"))
         return fired
 
@@ -261,7 +291,7 @@ class BatchOf(Collecting):
 
     def _full(self, data: dict[str, Any], now: int) -> bool:
         data["due"] = data["first"] + self.wait
-        return len(data["events"]) >= self.n
+        return data["count"] >= self.n
 
 
 class DebounceOf(Collecting):
@@ -279,7 +309,7 @@ class DebounceOf(Collecting):
 
 
 class ThrottleOf(Operator):
-    """See `expression.Throttle`. State: `until`, and the kept `events`, `time`, `label`."""
+    """See `expression.Throttle`. State: `until`, and the kept `spans`, `time`, `label`."""
 
     def __init__(
         self, number: int, children: Sequence[Operator], every: timedelta, trailing: bool
@@ -295,24 +325,49 @@ class ThrottleOf(Operator):
                 data["until"] = data["due"] = moment.now + self.every
                 fired.append(match)
             elif self.trailing:
-                data.setdefault("events", []).extend(match.events)
-                data["time"] = max(match.time, data.get("time", match.time))
-                data["label"] = match.label
+                _keep(data, match)
+                if len(data["spans"]) > SPAN_CAP:
+                    low, high = data["spans"].pop(0)
+                    data["count"] -= high - low + 1
+                    moment.lost("expired", high - low + 1)
             else:
                 moment.lost("throttled", 1)
         return fired
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
         data = moment.data(self.number, key)
-        if not data.get("events"):
+        if not data.get("spans"):
             data.clear()
             return []
-        events = sorted(set(data["events"]))
-        more = f" and {len(events) - 1} more" if len(events) > 1 else ""
-        match = Match(tuple(events), data["time"], key, f"{data['label']}{more} (throttled)")
+        match = _kept(key, data, lambda more: f"{more} (throttled)")
         data.clear()
         data["until"] = data["due"] = moment.now + self.every
         return [match]
+
+
+def _keep(data: dict[str, Any], match: Match) -> None:
+    """Adds the events of a match to those that are kept."""
+    spans: list[list[int]] = data.setdefault("spans", [])
+    for seq in match.events:
+        if spans and seq == spans[-1][1] + 1:
+            spans[-1][1] = seq
+        elif not spans or seq > spans[-1][1]:
+            spans.append([seq, seq])
+        else:
+            merged = union(tuple((low, high) for low, high in spans), ((seq, seq),))
+            spans[:] = [list(span) for span in merged]
+            data["count"] = sum(high - low + 1 for low, high in spans)
+            continue
+        data["count"] = data.get("count", 0) + 1
+    data["time"] = max(match.time, data.get("time", match.time))
+    data["label"] = match.label
+
+
+def _kept(key: str | None, data: dict[str, Any], tail: Callable[[str], str]) -> Match:
+    """One match of all events that were kept; its label ends as `tail` makes of how many more."""
+    events = tuple(numbers(tuple((low, high) for low, high in data["spans"])))
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return Match(events, data["time"], key, f"{data['label']}{tail(more)}")
 
 
 def _together(labels: Iterable[str]) -> str:
