@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from reactor.core.duration import Duration, duration
-from reactor.core.field import Path
+from reactor.core.field import Path, named
 from reactor.core.trigger.expression import Trigger
 
 
@@ -60,8 +60,11 @@ class Retry:
 
     def wait(self, attempt: int, run_key: str) -> timedelta:
         """How long to wait after the failure of attempt number `attempt` (from 1)."""
-        seconds = self.backoff.total_seconds() * self.factor ** min(attempt - 1, 64)
-        seconds = min(seconds, self.limit.total_seconds())
+        limit = self.limit.total_seconds()
+        try:
+            seconds = min(self.backoff.total_seconds() * self.factor ** (attempt - 1), limit)
+        except OverflowError:
+            seconds = limit
         digest = hashlib.sha256(f"{run_key}/{attempt}".encode()).digest()
         share = int.from_bytes(digest[:4], "big") / 2**32
         return timedelta(seconds=seconds * (1 + self.jitter * share))
@@ -117,4 +120,5 @@ class Rule:
     @property
     def fingerprint(self) -> str:
         """Changes when the expression does: state made under another one is not continued."""
-        return hashlib.sha256(f"{self.trigger}|{self.partition}".encode()).hexdigest()[:16]
+        partition = named(self.partition) if callable(self.partition) else self.partition
+        return hashlib.sha256(f"{self.trigger}|{partition}".encode()).hexdigest()[:16]

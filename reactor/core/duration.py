@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
-type_error = "a duration is text such as '10m' or '1h30m', a number of seconds, or a timedelta"
+_FORMS = "a duration is text such as '10m' or '1h30m', a number of seconds, or a timedelta"
+_LONGEST = timedelta(days=36_500)
 
 Duration = str | int | float | timedelta
 
@@ -16,23 +18,31 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 def duration(value: Duration) -> timedelta:
     """The timedelta that `value` means.
 
-    Raises: ValueError if it is not a duration or is negative.
+    Raises: ValueError if it is not a duration, is negative, or longer than a hundred years.
     """
-    if isinstance(value, timedelta):
-        result = value
-    elif isinstance(value, bool):
-        raise ValueError(f"{value!r}: {type_error}")
-    elif isinstance(value, (int, float)):
-        result = timedelta(seconds=value)
-    else:
-        text = value.strip().replace(" ", "")
-        parts = _PART.findall(text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
-            raise ValueError(f"{value!r}: {type_error}")
-        result = timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    try:
+        result = _read(value)
+    except OverflowError:
+        result = _LONGEST * 2
     if result < timedelta(0):
         raise ValueError(f"{value!r}: a duration is not negative")
+    if result > _LONGEST:
+        raise ValueError(f"{value!r}: a duration is at most a hundred years")
     return result
+
+
+def _read(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r}: {_FORMS}")
+    text = value.strip().replace(" ", "")
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{value!r}: {_FORMS}")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def spoken(value: timedelta) -> str:

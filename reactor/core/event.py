@@ -36,3 +36,7 @@ class Event:
     key: str | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: NO_HEADERS)
     raw: bytes | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is None or self.received.tzinfo is None:
+            raise ValueError(f"event {self.id} of {self.source}: an instant without a time zone")

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from functools import partial
+from typing import Any, Literal, NoReturn, cast
 
 from reactor.core.event import Event
 
@@ -80,9 +81,10 @@ def _descend(value: Any, step: Step) -> Any:
         return items[step] if -len(items) <= step < len(items) else MISSING
     if isinstance(value, dict):
         return cast("dict[str, Any]", value).get(step, MISSING)
-    if isinstance(value, (str, bytes, int, float, list)) or value is None:
+    if isinstance(value, (str, bytes, int, float, list, tuple, set)) or value is None:
         return MISSING
-    return getattr(value, step, MISSING)
+    found = getattr(value, step, MISSING)
+    return MISSING if callable(found) else found
 
 
 class Predicate:
@@ -90,11 +92,17 @@ class Predicate:
 
     __slots__ = ()
 
-    def __and__(self, other: Predicate) -> Predicate:
-        return All((*_parts(self, All), *_parts(other, All)))
+    def __and__(self, other: Any) -> Predicate:
+        return All((*_parts(self, All), *_parts(predicate_of(other), All)))
 
-    def __or__(self, other: Predicate) -> Predicate:
-        return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
+    def __rand__(self, other: Any) -> Predicate:
+        return predicate_of(other) & self
+
+    def __or__(self, other: Any) -> Predicate:
+        return AnyOf((*_parts(self, AnyOf), *_parts(predicate_of(other), AnyOf)))
+
+    def __ror__(self, other: Any) -> Predicate:
+        return predicate_of(other) | self
 
     def __invert__(self) -> Predicate:
         return Not(self)
@@ -242,7 +250,7 @@ class Callback(Predicate):
     function: Callable[[Event], Any]
 
     def __str__(self) -> str:
-        return getattr(self.function, "__qualname__", repr(self.function))
+        return named(self.function)
 
     def test(self) -> Test:
         function = self.function
@@ -293,6 +301,16 @@ class Field:
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} has no truth value: compare it, or write {self}.exists()")
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"{self} is a place, not a value: write {self}.contains(...) or .isin(...)")
+
+    def _refuse(self, _other: Any) -> NoReturn:
+        raise TypeError(
+            f"compare {self} in parentheses, ({self} == ...) & (...): & and | bind tighter than =="
+        )
+
+    __and__ = __rand__ = __or__ = __ror__ = _refuse
 
     def isin(self, items: Sequence[Any]) -> Predicate:
         """The value is one of `items`."""
@@ -352,6 +370,13 @@ def predicate_of(condition: Any) -> Predicate:
     )
 
 
+def named(function: Callable[..., Any]) -> str:
+    """What a function is called, the same in every process."""
+    if isinstance(function, partial):
+        return f"partial({named(cast('Callable[..., Any]', function.func))})"
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
 def conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:
     """The parts that must all hold; the predicate itself if it is not a conjunction."""
     return predicate.parts if isinstance(predicate, All) else (predicate,)
@@ -368,8 +393,3 @@ def paths_in(predicate: Predicate) -> tuple[Compare | Exists, ...]:
             return paths_in(part)
         case _:
             return ()
-
-
-def plain(value: Any) -> Mapping[str, Any] | Any:
-    """The value of a key as a stable piece of text or number, for keys and fingerprints."""
-    return value.isoformat() if hasattr(value, "isoformat") else value

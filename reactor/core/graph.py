@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reactor.core.asset import Asset, Rule
@@ -59,8 +59,7 @@ class Graph:
         if problems:
             raise DefinitionError(problems)
         place = {asset: number for number, asset in enumerate(by_name)}
-        text = "\n".join([*map(str, by_name.values()), *map(str, rules_by_name.values())])
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        fingerprint = _fingerprint(by_name.values(), rules_by_name.values())
         return cls(name, by_name, rules_by_name, found, down, place, dict(pools or {}), fingerprint)
 
     def affected(self, roots: Iterable[str]) -> tuple[str, ...]:
@@ -99,6 +98,15 @@ class Graph:
                     seen.add(upstream.name)
                     stack.append(upstream.name)
         return tuple(sorted(seen, key=self.place.__getitem__))
+
+
+def _fingerprint(assets: Iterable[Asset], rules: Iterable[Rule]) -> str:
+    """Names all that a plan follows from, and nothing that changes with the process or the file."""
+    lines = [str(replace(asset, owner="", doc="", where="")) for asset in assets]
+    for rule in rules:
+        policy = (rule.fingerprint, rule.assets, rule.pending.value, rule.priority, rule.observe)
+        lines.append(f"{rule.name} {policy}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -165,6 +173,9 @@ def _sensors(
     for leaf, where in [*((sensor, "") for sensor in extra), *used]:
         if isinstance(leaf, AssetEvents):
             continue
+        if leaf.name.startswith("asset:"):
+            what = f"a sensor is called {leaf.name}, which means the events of an asset"
+            problems.append(Problem(what, where, "give it another name with name="))
         first = found.setdefault(leaf.name, leaf)
         if not same_sensor(first, leaf):
             problems.append(

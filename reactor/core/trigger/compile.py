@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from reactor.core.errors import DefinitionError
 from reactor.core.event import Event
 from reactor.core.field import Get, Path, Predicate, conjuncts
 from reactor.core.trigger.expression import (
+    AtLeast,
     Batch,
     Both,
     By,
@@ -63,7 +65,7 @@ class Program:
 def compile_trigger(trigger: Trigger) -> Program:
     """The operators of an expression, numbered in the order written.
 
-    Raises: DefinitionError with the reason if the expression makes no sense.
+    Raises: DefinitionError, or ValueError for a place that no event has, with the reason.
     """
     compiler = _Compiler()
     root = compiler.build(trigger, (), None)
@@ -102,9 +104,9 @@ class _Compiler:
                         f"{trigger} is keyed twice", hint="one .by(...) along a path is enough"
                     )
                 return self.build(of, conditions, inner)
-            case Both():
+            case Both() | AtLeast():
                 raise DefinitionError(
-                    f"{trigger} joins without a window", hint="write (a & b).within('10m')"
+                    f"{trigger} joins without a window", hint="write (...).within('10m')"
                 )
             case _:
                 return self._operator(trigger, conditions, key)
@@ -132,6 +134,8 @@ class _Compiler:
         return node
 
     def _leaf(self, source: Source, conditions: tuple[Predicate, ...], key: KeyOf | None) -> Leaf:
+        for condition in conditions:
+            condition.test()
         leaf = Leaf(len(self.nodes), ())
         self.nodes.append(leaf)
         self.entries.append(Entry(leaf, source, conditions, _getter(key)))
@@ -155,7 +159,7 @@ def _stateless(trigger: Trigger) -> bool:
 
 
 def _refuse_self_join(trigger: Join, of: tuple[Trigger, ...]) -> None:
-    if len({str(part) for part in of}) < len(of):
+    if any(one == other for one, other in combinations(of, 2)):
         raise DefinitionError(
             f"{trigger} joins something with itself: every event would complete it alone",
             hint="drop one side, or tell them apart with .where(...)",

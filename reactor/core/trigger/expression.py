@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal, NoReturn
 
 from reactor.core.duration import Duration, duration, spoken
-from reactor.core.field import Path, Predicate, path_of, predicate_of
+from reactor.core.field import Path, Predicate, named, path_of, predicate_of
 
 Pair = Literal["latest", "oldest", "collect"]
 
@@ -159,7 +159,7 @@ class By(Trigger):
         return (self.of,)
 
     def __str__(self) -> str:
-        shown = str(self.key) if isinstance(self.key, Path) else _named(self.key)
+        shown = str(self.key) if isinstance(self.key, Path) else named(self.key)
         return f"{_wrapped(self.of)}.by({shown})"
 
 
@@ -196,15 +196,22 @@ class Both(Trigger):
 
 
 @dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(Trigger):
     """`at_least(2, a, b, c)`, which still needs its window."""
 
     n: int
     of: tuple[Trigger, ...]
 
+    @property
+    def children(self) -> tuple[Trigger, ...]:
+        return self.of
+
     def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
         """Fires when `n` different operands have an unconsumed match within `window`."""
         return Join(self.of, _window(window, "the window"), self.n, _pair(pair))
+
+    def __str__(self) -> str:
+        return f"at_least({self.n}, {', '.join(map(str, self.of))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +305,9 @@ class Throttle(Trigger):
 
 def at_least(n: int, *of: Trigger) -> AtLeast:
     """`n` of these within a window: `at_least(2, a, b, c).within("1h")`."""
+    for each in of:
+        if not isinstance(each, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"at_least takes triggers, not {each!r}")
     if not 1 <= n <= len(of):
         raise ValueError(f"at_least({n}, ...) of {len(of)} triggers can never be met")
     return AtLeast(n, of)
@@ -322,10 +332,6 @@ def _pair(pair: str) -> Pair:
 
 def _wrapped(trigger: Trigger) -> str:
     return f"({trigger})" if isinstance(trigger, (Either, Both)) else str(trigger)
-
-
-def _named(function: Callable[..., Any]) -> str:
-    return getattr(function, "__qualname__", repr(function))
 
 
 def same_sensor(one: Source, other: Source) -> bool:
