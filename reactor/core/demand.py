@@ -113,7 +113,7 @@ class Demands:
             step = self._joinable(work, needs, launch, known)
             if step is None:
                 made = self._create(work, id, needs, now)
-                works.append(replace(work, step=made))
+                works.append(work.done_by(made))
                 continue
             joined = replace(step, runs=(*step.runs, id), root=step.root or work.root)
             self._state.put(Table.STEP, (step.id,), joined)
@@ -121,7 +121,7 @@ class Demands:
             self._waves.look.add(step.id)
             if self._waves.add_needs(step.id, needs):
                 pushed.append(step.id)
-            works.append(replace(work, step=step.id))
+            works.append(work.done_by(step.id))
         run = Run(
             id,
             plan.rule,
@@ -290,7 +290,7 @@ class Demands:
         self._state.put(Table.STEP, (id,), row)
         for each in gone:
             run = self.run(each)
-            works = tuple(replace(w, step=id) if w.step == step.id else w for w in run.works)
+            works = tuple(w.done_by(id) if w.step == step.id else w for w in run.works)
             self._state.put(Table.RUN, (each,), replace(run, works=works))
             self._count_down(each)
         self._held[id] = len(gone)
@@ -396,4 +396,4 @@ class Demands:
         )
         self._state.put(Table.STEP, (again.id,), again)
         self._waves.enter(again, ())
-        return replace(work, step=again.id)
+        return work.done_by(again.id)

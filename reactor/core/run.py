@@ -85,6 +85,10 @@ class Work:
     because: str
     root: bool
 
+    def done_by(self, step: int) -> Work:
+        """The same work, done by that step."""
+        return Work(self.asset, self.partition, step, self.upstream, self.because, self.root)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -139,11 +143,16 @@ class Step:
     inputs: tuple[tuple[str, str | None, int], ...] = ()
 
     def to(self, status: StepStatus, **changes: Any) -> Step:
-        """The same step in another status; a transition that the table forbids is a defect."""
+        """The same step in another status; a transition that the table forbids is a defect.
+
+        Only a running step has a deadline.
+        """
         if status is not self.status and status not in TRANSITIONS[self.status]:
             raise InvariantError(
                 f"step {self.id} of {self.asset} cannot go {self.status} -> {status}"
             )
+        if status is not StepStatus.RUNNING:
+            changes["deadline"] = None
         return replace(self, status=status, **changes)
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from reactor.core import alert
 from reactor.core.agenda import Agenda
+from reactor.core.asset import Retry
 from reactor.core.decision import Effect, Ending, Finished, ResumeRun, Start, Stop
 from reactor.core.demand import Demands, Launch
 from reactor.core.duration import spoken
@@ -169,7 +170,6 @@ class Scheduler:
             return
         self._pools.count(self._pool(step), -1)
         self._close_attempt(step, outcome, now)
-        step = replace(step, deadline=None)
         timed_out = step.stopping == TIMED_OUT
         match outcome.ending:
             case Ending.SUCCEEDED:
@@ -225,14 +225,14 @@ class Scheduler:
         )
         self._state.put(Table.MATERIALIZATION, place, row)
         note = f"version {outcome.version} as before" if same else ""
-        self._end_well(step.to(status, finished=now, note=note))
+        self._end_well(step.to(status, finished=now, note=note, stopping=""))
         if not same:
             self._tell(step, "materialized", now, handle=outcome.handle)
         for waiting in self._waves.came(place):
             if waiting.status is StepStatus.BLOCKED:
                 self._state.put(Table.STEP, (waiting.id,), waiting.to(StepStatus.PENDING, note=""))
                 self._demands.requeue([waiting.id])
-        notice = alert.recovered(self._state, step.asset, now)
+        notice = alert.recovered(self._state, step, now)
         if notice:
             self.effects.append(notice)
 
@@ -241,7 +241,8 @@ class Scheduler:
         self._demands.leave(step)
 
     def _try_again(self, step: Step, error: str, retryable: bool, now: datetime) -> None:
-        retry = self._graph.assets[step.asset].retry
+        asset = self._graph.assets.get(step.asset)
+        retry = asset.retry if asset else Retry(0)
         if retryable and step.attempt <= retry.times:
             due = now + retry.wait(step.attempt, step.run_key)
             row = step.to(StepStatus.RETRYING, due=due, note=error, stopping="")
@@ -276,7 +277,7 @@ class Scheduler:
         self._tell(step, "failed", now, error=error)
         names = list(dict.fromkeys(waiting.asset for waiting, _ in below))
         owner = self._graph.assets[step.asset].owner if step.asset in self._graph.assets else ""
-        notice = alert.failed(self._state, step.asset, owner, what, names, now)
+        notice = alert.failed(self._state, step, owner, what, names, now)
         if notice:
             self.effects.append(notice)
 

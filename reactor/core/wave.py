@@ -39,6 +39,10 @@ class Waves:
     def __init__(self, graph: Graph, steps: Mapping[Key, Step]) -> None:
         self._graph = graph
         self._steps = steps
+        self._upstream = {
+            asset.name: tuple(upstream.name for upstream in asset.upstream)
+            for asset in graph.assets.values()
+        }
         self.needs: dict[int, set[int]] = {}
         self.look: set[int] = set()
         self.parked: set[int] = set()
@@ -58,8 +62,7 @@ class Waves:
 
     def reads(self, step: Step) -> list[Place]:
         """The asset partitions a step reads; with a partition also the unpartitioned whole."""
-        asset = self._graph.assets.get(step.asset)
-        names = [upstream.name for upstream in asset.upstream] if asset else []
+        names = self._upstream.get(step.asset, ())
         places: list[Place] = [(name, step.partition) for name in names]
         if step.partition is not None:
             places.extend((name, None) for name in names)
@@ -76,7 +79,8 @@ class Waves:
         self.needs[step.id] = set()
         self.add_needs(step.id, needs)
         self.look.add(step.id)
-        self.refresh([step.id])
+        if self._aside or step.status in _IDLE:
+            self.refresh([step.id])
 
     def _append(self, place: Place, id: int) -> None:
         last = self._last.get(place)
@@ -109,7 +113,8 @@ class Waves:
             self._append(place, id)
             self.moved(id)
         self.look.update(ids)
-        self.refresh(ids)
+        if self._aside:
+            self.refresh(ids)
 
     def started(self, step: Step) -> None:
         """A step was claimed: from now on nothing of its asset partition passes it."""
@@ -121,7 +126,7 @@ class Waves:
         for need in fresh:
             self.needs[id].add(need)
             self._dependents.setdefault(need, set()).add(id)
-        if fresh:
+        if fresh and self._aside:
             self.refresh([id])
         return bool(fresh)
 
@@ -153,7 +158,8 @@ class Waves:
         for each in after:
             self.needs[each].discard(step.id)
         self.look |= after
-        self.refresh(after)
+        if self._aside:
+            self.refresh(after)
 
     @staticmethod
     def _drop(index: dict[Place, dict[int, None]], place: Place, id: int) -> None:
@@ -247,9 +253,9 @@ class Waves:
                     heapq.heappush(ready, (self.step(each).order, each))
         return line
 
-    def dependents(self, id: int) -> set[int]:
+    def dependents(self, id: int) -> Iterable[int]:
         """The steps that need this one."""
-        return set(self._dependents.get(id, ()))
+        return self._dependents.get(id, ())
 
     def queue(self, place: Place) -> list[Step]:
         """The live steps of an asset partition, in the order of the line."""

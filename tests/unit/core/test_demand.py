@@ -323,10 +323,6 @@ def test_nothing_of_an_ended_run_is_remembered() -> None:
     assert not rows[Table.ATTEMPT]
     assert stage.reactor.waiting == stage.reactor.running == 0
     for part in (stage.reactor._scheduler._waves, stage.reactor._scheduler._demands):  # pyright: ignore[reportPrivateUsage]
-        held = {
-            name: value
-            for name, value in vars(part).items()
-            if isinstance(value, (dict, set, list)) and name not in ("rows",)
-        }
-        left = {name: value for name, value in held.items() if value and name != "_steps"}
-        assert left == {}
+        derived = {n: v for n, v in vars(part).items() if isinstance(v, dict | set | list)}
+        fixed = {"_steps", "_upstream"}
+        assert {n: v for n, v in derived.items() if v and n not in fixed} == {}
