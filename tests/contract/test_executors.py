@@ -18,6 +18,7 @@ from reactor.executors.process import ProcessExecutor
 from reactor.executors.thread import ThreadExecutor
 from reactor.ports import Executor, Job
 from tests.contract import work
+from tests.integration.processes import children, disregard_servers
 
 pytestmark = pytest.mark.anyio
 PATIENCE = 30
@@ -67,16 +68,11 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(scope="module")
 async def executor(kind: Kind) -> AsyncIterator[Executor]:
+    disregard_servers()
     executor = kind.make()
     yield executor
     await executor.aclose()
     assert children() == []
-
-
-def children() -> list[str]:
-    """The processes that this one has started and not ended."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return [pid for each in lists for pid in each.read_text().split()]
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -36,8 +36,20 @@ def alive(pid: int) -> bool:
         return False
 
 
+_servers: set[int] = set()
+
+
 def children() -> list[int]:
-    """The processes that this one has started and not ended."""
+    """The processes that this one has started and not ended, since `disregard_servers`."""
+    return [pid for pid in _all_children() if pid not in _servers]
+
+
+def disregard_servers() -> None:
+    """Leaves out of `children` what the test session has started before: its servers."""
+    _servers.update(_all_children())
+
+
+def _all_children() -> list[int]:
     lists = Path("/proc/self/task").glob("*/children")
     return [int(pid) for each in lists for pid in each.read_text().split()]
 

@@ -15,7 +15,15 @@ from reactor.core.errors import StepError
 from reactor.executors.command import CommandExecutor
 from reactor.executors.output import LINE_CHARACTERS
 from reactor.ports import Job
-from tests.integration.processes import PATIENCE, alive, children, facts, memory_kib, opened
+from tests.integration.processes import (
+    PATIENCE,
+    alive,
+    children,
+    disregard_servers,
+    facts,
+    memory_kib,
+    opened,
+)
 
 pytestmark = pytest.mark.anyio
 MIB = 1024 * 1024
@@ -23,6 +31,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 async def commands() -> AsyncIterator[CommandExecutor]:
+    disregard_servers()
     commands = CommandExecutor(grace=timedelta(seconds=0.3))
     yield commands
     await commands.aclose()

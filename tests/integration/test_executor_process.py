@@ -17,7 +17,7 @@ from reactor.executors.process import ProcessExecutor
 from reactor.pipeline import Output
 from reactor.ports import Job
 from tests.integration import executor_steps as steps
-from tests.integration.processes import PATIENCE, alive, children, opened
+from tests.integration.processes import PATIENCE, alive, children, disregard_servers, opened
 
 pytestmark = pytest.mark.anyio
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -25,6 +25,7 @@ AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 async def workers() -> AsyncIterator[ProcessExecutor]:
+    disregard_servers()
     workers = ProcessExecutor(warm=2, grace=timedelta(seconds=0.5))
     yield workers
     await workers.aclose()
