@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from benchmarks.disk import fdatasyncs
 from benchmarks.figure import Figure, shown, spread
 from benchmarks.service import Running, serving
+from benchmarks.throughput import create_topic
 from tests.servers.kafka.broker import Broker
 
 COUNT = 200
@@ -28,6 +29,7 @@ Send = Callable[[int], None]
 
 def measure(folder: Path, broker: Broker, count: int = COUNT) -> Iterator[Figure]:
     """One figure for each kind of event, with the disk's own figure from the same time."""
+    asyncio.run(create_topic(broker, "latency", 1))
     disk = fdatasyncs(folder, count)
     yield Figure("the disk's fdatasync, p50 / p99", shown(disk))
     allowance = 2 * spread(disk)[0]
@@ -50,6 +52,7 @@ def _one(kind: str, folder: Path, broker: Broker, count: int) -> list[float]:
     folder.mkdir()
     out = folder / "out.txt"
     out.touch()
+    (folder / "in").mkdir()
     with closing(sqlite3.connect(folder / "shop.db")) as shop:
         shop.execute("create table orders (id integer)")
     env = {"BENCH_OUT": str(out), "BENCH_KINDS": kind, "REACTOR_KAFKA": broker.bootstrap}
@@ -85,7 +88,6 @@ async def _paced(count: int, send: Send, gap: float = GAP) -> dict[int, int]:
 
 def _rename(folder: Path, n: int) -> None:
     hidden = folder / "in" / f".{n}.tmp"
-    hidden.parent.mkdir(exist_ok=True)
     hidden.write_text("x\n")
     os.rename(hidden, folder / "in" / f"{n}.csv")
 

@@ -59,11 +59,18 @@ def _run(name: str, folder: Path, broker: Broker, count: int, every: int) -> flo
     return float(done.stdout.splitlines()[-1])
 
 
-async def _fill(broker: Broker, count: int) -> None:
+async def create_topic(broker: Broker, name: str, partitions: int) -> None:
+    """Makes an empty topic."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker.bootstrap)
     await admin.start()
-    await admin.create_topics([NewTopic("throughput", PARTITIONS, 1)])
-    await admin.close()
+    try:
+        await admin.create_topics([NewTopic(name, partitions, 1)])
+    finally:
+        await admin.close()
+
+
+async def _fill(broker: Broker, count: int) -> None:
+    await create_topic(broker, "throughput", PARTITIONS)
     producer = AIOKafkaProducer(
         bootstrap_servers=broker.bootstrap, linger_ms=5, max_batch_size=262_144
     )
