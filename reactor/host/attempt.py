@@ -23,7 +23,7 @@ from reactor.core.decision import Ending, Finished, Start
 from reactor.core.errors import ReactorError, StepError
 from reactor.core.event import Event
 from reactor.core.ranges import Ranges
-from reactor.host.context import Context, Events
+from reactor.host.context import Context, Events, StepLog
 from reactor.pipeline import Check, Output, Work
 from reactor.ports import Executor, Job, Log
 
@@ -103,7 +103,10 @@ class Workshop:
             start.run_key,
             events,
             start.previous,
-            self.log(asset=start.asset, step=start.step, attempt=start.attempt),
+            StepLog(
+                self.log(asset=start.asset, step=start.step, attempt=start.attempt),
+                partial(self.emit, start.step, start.number, "log"),
+            ),
             partial(self.emit, start.step, start.number, "progress"),
             self.connections,
         )

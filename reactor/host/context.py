@@ -32,6 +32,38 @@ class Events(Sequence[Event]):
         return f"<{len(self)} events>"
 
 
+class StepLog:
+    """`context.log`: what is said here is logged by the service and kept with the run."""
+
+    __slots__ = ("_keep", "_log")
+
+    def __init__(self, log: Log, keep: Callable[[str], None]) -> None:
+        self._log, self._keep = log, keep
+
+    def debug(self, event: str, **about: Any) -> None:
+        """Says something that matters only when looking for a mistake."""
+        self._log.debug(event, **about)
+
+    def info(self, event: str, **about: Any) -> None:
+        """Says what happened."""
+        self._keep(_line(event, about))
+        self._log.info(event, **about)
+
+    def warning(self, event: str, **about: Any) -> None:
+        """Says what somebody should look at."""
+        self._keep(_line(f"warning: {event}", about))
+        self._log.warning(event, **about)
+
+    def error(self, event: str, **about: Any) -> None:
+        """Says what went wrong."""
+        self._keep(_line(f"error: {event}", about))
+        self._log.error(event, **about)
+
+
+def _line(event: str, about: Mapping[str, Any]) -> str:
+    return " ".join([event, *(f"{name}={value!r}" for name, value in about.items())])
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where and why this attempt runs.

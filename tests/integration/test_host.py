@@ -532,3 +532,27 @@ async def test_a_thread_keeps_its_claim_until_it_returned(tmp_path: Path) -> Non
         release.set()
         await served.until_status("stubborn", "cancelled", "materialized")
         assert order == ["begins 1", "ends 1", "begins 2", "ends 2"]
+
+
+async def test_what_a_step_says_is_kept_with_it(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+    hook = Webhook("orders")
+
+    @shop.asset(on=hook)
+    def said(context: Any) -> None:
+        context.log.info("loaded", rows=3)
+        context.progress(1, of=2, text="halves")
+
+    async with serving(shop, tmp_path) as served:
+        await served.host.submit(posted(hook, "one"))
+        await served.until_status("said", "materialized")
+        [step] = await served.steps("said")
+
+        async def kept() -> bool:
+            log = await served.store.read.log(step["id"])
+            return [(line["stream"], line["text"]) for line in log] == [
+                ("log", "loaded rows=3"),
+                ("progress", "progress 1 of 2 halves"),
+            ]
+
+        await until(kept)
