@@ -10,23 +10,28 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, overload
 
-from reactor.core.asset import Asset, Pending, Retry, Rule, Upstream
-from reactor.core.duration import Duration, duration
+from reactor.core.asset import Asset, Retry
+from reactor.core.duration import Duration
 from reactor.core.errors import DefinitionError, Problem
-from reactor.core.field import path_of
-from reactor.core.graph import Graph
-from reactor.core.trigger.compile import compile_trigger
+from reactor.core.graph import Graph, nearest
 from reactor.core.trigger.expression import AssetEvents, Source, Trigger
-
-INJECTED = ("event", "events", "partition", "context")
-"""What a function may ask for by name, beside its upstream assets."""
-
-ExecutorName = Literal["async", "thread", "process", "command"] | str
-Version = Literal["value", "file"] | Callable[[Any], str]
-Function = Callable[..., Any]
+from reactor.definition import (
+    INJECTED,
+    AssetDeclaration,
+    Check,
+    Definition,
+    ExecutorName,
+    Function,
+    RuleDeclaration,
+    Version,
+    Work,
+    built,
+    code_of,
+    named,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +48,16 @@ class Output:
     metadata: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A gate on an asset's new handle; a blocking one that fails is the failure of its step."""
-
-    name: str
-    asset: str
-    function: Function
-    blocking: bool
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """How an asset is brought up to date: what the host needs and the core must not know."""
-
-    asset: str
-    function: Function
-    parameters: tuple[str, ...]
-    executor: ExecutorName
-    command: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=lambda: {})
-    cwd: str | None = None
-    version: Version | None = None
-    locate: str = ""
-    checks: tuple[Check, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A checked pipeline: the graph that is reasoned about, and the work that is done."""
-
-    graph: Graph
-    works: Mapping[str, Work]
+__all__ = [
+    "INJECTED",
+    "Check",
+    "DeclaredAsset",
+    "Definition",
+    "Edge",
+    "Output",
+    "Pipeline",
+    "Work",
+]
 
 
 class Edge:
@@ -104,6 +86,7 @@ class DeclaredAsset:
         self.pipeline, self.name, self.function, self.where = pipeline, name, function, where
         self.options: dict[str, Any] = {}
         self.extra: list[str] = []
+        self.triggered = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -133,19 +116,17 @@ class DeclaredAsset:
         self.pipeline.rule(trigger, self)
         return Edge(self)
 
-
-@dataclass(frozen=True, slots=True)
-class _DeclaredRule:
-    """A rule as written: names are given when the whole pipeline is known."""
-
-    name: str | None
-    trigger: Trigger
-    assets: tuple[str, ...]
-    partition: Any
-    pending: str
-    priority: int
-    observe: bool
-    where: str
+    def declaration(self) -> AssetDeclaration:
+        """All that was said of this asset."""
+        return AssetDeclaration(
+            self.name,
+            self.function,
+            self.where,
+            self.options,
+            tuple(self.extra),
+            self.triggered,
+            self.pipeline.owner,
+        )
 
 
 class Pipeline:
@@ -164,9 +145,10 @@ class Pipeline:
         sensors: Sequence[Source] = (),
     ) -> None:
         self.name, self.owner, self.pools = name, owner, dict(pools or {})
+        self.where = _caller()
         self._assets: list[DeclaredAsset] = []
         self._checks: list[Check] = []
-        self._rules: list[_DeclaredRule] = []
+        self._rules: list[RuleDeclaration] = []
         self._sensors: list[Source] = list(sensors)
         self._included: list[Pipeline] = []
 
@@ -208,14 +190,13 @@ class Pipeline:
         return lambda decorated: self._declare(decorated, options)
 
     def _declare(self, function: Function, options: dict[str, Any]) -> DeclaredAsset:
-        code = inspect.unwrap(function).__code__
-        where = f"{code.co_filename}:{code.co_firstlineno}"
-        asset = DeclaredAsset(self, options.pop("name", None) or function.__name__, function, where)
+        where = _written(function)
+        asset = DeclaredAsset(self, options.get("name") or function.__name__, function, where)
         asset.options = options
         self._assets.append(asset)
-        trigger = options.pop("on", None)
+        trigger = options.get("on")
         if trigger is not None:
-            asset.options["triggered"] = True
+            asset.triggered = True
             self._add_rule(None, trigger, (asset.name,), where=where)
         return asset
 
@@ -229,8 +210,7 @@ class Pipeline:
         """
 
         def declare(function: Function) -> Function:
-            code = inspect.unwrap(function).__code__
-            where = f"{code.co_filename}:{code.co_firstlineno}"
+            where = _written(function)
             target = asset if isinstance(asset, str) else asset.name
             self._checks.append(Check(name or function.__name__, target, function, blocking, where))
             return function
@@ -271,7 +251,7 @@ class Pipeline:
         if not isinstance(trigger, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
             hint = "an asset's own events are asset.materialized and asset.failed"
             raise TypeError(f"{trigger!r} is not a trigger: {hint}")
-        rule = _DeclaredRule(
+        rule = RuleDeclaration(
             name, trigger, assets, partition, pending, priority, observe, where or _caller()
         )
         self._rules.append(rule)
@@ -286,21 +266,21 @@ class Pipeline:
         Raises: DefinitionError with every problem found, each with its file and line.
         """
         whole = self.members()
-        problems: list[Problem] = []
+        checks = [check for member in whole for check in member._checks]
+        rules, problems = named([rule for member in whole for rule in member._rules])
         assets: list[Asset] = []
         works: dict[str, Work] = {}
-        checks = [check for member in whole for check in member._checks]
         for member in whole:
+            problems.extend(member._pools_of_nobody())
             for declared in member._assets:
-                asset, work = _built(declared, member, checks, problems)
+                asset, work, wrong = built(declared.declaration(), checks)
+                problems.extend(wrong)
                 assets.append(asset)
                 works[asset.name] = work
-        names = {asset.name for asset in assets}
         for check in checks:
-            if check.asset not in names:
+            if check.asset not in works:
                 text = f"check {check.name} is on {check.asset}, which is no asset"
-                problems.append(Problem(text, check.where))
-        rules = _named([rule for member in whole for rule in member._rules], problems)
+                problems.append(Problem(text, check.where, nearest(check.asset, works)))
         sensors = [sensor for member in whole for sensor in member._sensors]
         pools = {pool: limit for member in reversed(whole) for pool, limit in member.pools.items()}
         try:
@@ -310,6 +290,14 @@ class Pipeline:
         if problems:
             raise DefinitionError(problems)
         return Definition(graph, works)
+
+    def _pools_of_nobody(self) -> list[Problem]:
+        hint = "a pool lets one step or more run at once"
+        return [
+            Problem(f"pool {pool} lets {limit!r} steps run", self.where, hint)
+            for pool, limit in self.pools.items()
+            if not isinstance(limit, int) or limit < 1  # pyright: ignore[reportUnnecessaryIsInstance]
+        ]
 
     def members(self) -> list[Pipeline]:
         """This pipeline and all that are part of it, each once, itself first."""
@@ -327,143 +315,6 @@ def _caller() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
 
 
-def _built(
-    declared: DeclaredAsset, pipeline: Pipeline, checks: Sequence[Check], problems: list[Problem]
-) -> tuple[Asset, Work]:
-    options, where = declared.options, declared.where
-
-    def wrong(what: str, hint: str = "") -> None:
-        problems.append(Problem(f"{declared.name}: {what}", where, hint))
-
-    parameters = _parameters(declared, wrong)
-    upstream = {
-        name: Upstream(name, optional)
-        for name, optional in parameters.items()
-        if name not in INJECTED
-    }
-    for name in declared.extra:
-        upstream.setdefault(name, Upstream(name))
-    follow = options.get("follow")
-    if options.get("triggered") and upstream and follow is None:
-        wrong(
-            f"has a trigger of its own and reads {', '.join(upstream)}",
-            "say follow=True (either launches it) or follow=False (only its trigger does)",
-        )
-    retry = options.get("retry")
-    asset = Asset(
-        declared.name,
-        tuple(upstream.values()),
-        follow=True if follow is None else follow,
-        retry=Retry(retry) if isinstance(retry, int) else retry or Retry(0),
-        timeout=_timeout(options.get("timeout"), wrong),
-        pool=options.get("pool"),
-        priority=options.get("priority", 0),
-        versioned=options.get("versioned", False),
-        max_events=options.get("max_events", 10_000),
-        owner=options.get("owner") or pipeline.owner,
-        doc=inspect.cleandoc(declared.function.__doc__ or ""),
-        where=where,
-    )
-    executor = _executor(declared, asset, wrong)
-    work = Work(
-        declared.name,
-        declared.function,
-        tuple(parameters),
-        executor,
-        tuple(options.get("command") or ()),
-        dict(options.get("env") or {}),
-        options.get("cwd"),
-        options.get("version"),
-        f"{declared.function.__code__.co_filename}:{declared.function.__qualname__}",
-        tuple(check for check in checks if check.asset == declared.name),
-    )
-    return asset, work
-
-
-Wrong = Callable[..., None]
-
-
-def _parameters(declared: DeclaredAsset, wrong: Wrong) -> dict[str, bool]:
-    """What the function asks for by name, and whether it can do without."""
-    found: dict[str, bool] = {}
-    for parameter in inspect.signature(declared.function).parameters.values():
-        if parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-            parameter.POSITIONAL_ONLY,
-        ):
-            wrong(
-                f"cannot fill the parameter {parameter}",
-                f"name each input: an asset, or one of {', '.join(INJECTED)}",
-            )
-            continue
-        found[parameter.name] = parameter.default is not parameter.empty
-    return found
-
-
-def _timeout(value: Duration | None, wrong: Wrong) -> Any:
-    try:
-        return duration(value) if value is not None else None
-    except ValueError as error:
-        wrong(f"timeout {error}")
-        return None
-
-
-def _executor(declared: DeclaredAsset, asset: Asset, wrong: Wrong) -> ExecutorName:
-    chosen: str | None = declared.options.get("executor")
-    if declared.options.get("command"):
-        return "command"
-    if inspect.iscoroutinefunction(declared.function):
-        return chosen or "async"
-    if chosen == "async":
-        wrong("is a plain function, which would stop the loop", "write async def, or use a thread")
-    if chosen is None and asset.timeout is not None:
-        chosen = "process"
-        if "<" in declared.function.__qualname__:
-            wrong(
-                "has a timeout, so it runs in a process, which cannot import it by name",
-                "move it to the top of its module, make it async, or say executor='thread'",
-            )
-    return chosen or "thread"
-
-
-def _named(declared: Sequence[_DeclaredRule], problems: list[Problem]) -> list[Rule]:
-    """The rules, each with a name: its own, or that of the first asset it launches, numbered."""
-    taken = {rule.name for rule in declared if rule.name}
-    rules: list[Rule] = []
-    for each in declared:
-        name = each.name or _free("-".join(each.assets[:1]) or "rule", taken)
-        taken.add(name)
-        if not each.assets:
-            problems.append(Problem(f"rule {name} launches nothing", each.where, "name an asset"))
-        try:
-            compile_trigger(each.trigger)
-            pending = Pending(each.pending)
-        except (DefinitionError, ValueError) as error:
-            hint = error.problems[0].hint if isinstance(error, DefinitionError) else ""
-            what = error.problems[0].what if isinstance(error, DefinitionError) else str(error)
-            problems.append(Problem(f"rule {name}: {what}", each.where, hint))
-            continue
-        path = path_of(each.partition)
-        partition = path if path is not None else each.partition
-        rules.append(
-            Rule(
-                name,
-                each.trigger,
-                each.assets,
-                partition,
-                pending,
-                each.priority,
-                each.observe,
-                each.where,
-            )
-        )
-    return rules
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}-{number}"
-    return found
+def _written(function: Function) -> str:
+    code = code_of(function)
+    return f"{code.co_filename}:{code.co_firstlineno}"

@@ -69,10 +69,11 @@ def _meta_getter(steps: tuple[Step, ...]) -> Get:
     match steps:
         case ("header", str(name)):
             return lambda event: event.headers.get(name, MISSING)
-        case (str(attribute),):
+        case (str(attribute),) if attribute in META:
             return operator.attrgetter(attribute)
         case _:
-            raise ValueError(f"meta has {', '.join(META)} and header['name'], not {steps!r}")
+            shown = str(Path("meta", steps))
+            raise ValueError(f"meta has {', '.join(META)} and header['name'], not {shown}")
 
 
 def _descend(value: Any, step: Step) -> Any:

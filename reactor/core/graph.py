@@ -212,7 +212,7 @@ def _cycles(assets: Mapping[str, Asset]) -> list[Problem]:
                 done.add(name)
             elif name in path:
                 cycle = list(path)[list(path).index(name) :]
-                shown = " -> ".join([*reversed(cycle), cycle[-1]])
+                shown = " -> ".join([cycle[0], *reversed(cycle)])
                 problems.append(
                     Problem(f"these assets go round in a circle: {shown}", assets[name].where)
                 )
