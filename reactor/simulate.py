@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from reactor.core.decision import (
@@ -36,6 +37,8 @@ from reactor.core.story import Line, tell
 from reactor.pipeline import DeclaredAsset, Definition, Output, Pipeline
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_BEGUN = datetime.now(UTC) - timedelta(minutes=1)
+"""Test events are not older than this, unless they are told when they happened."""
 
 
 @dataclass(slots=True)
@@ -102,7 +105,10 @@ class Simulation:
         return self._scripts.setdefault(name, Script())
 
     def emit(self, *events: Event) -> Simulation:
-        """Hands events in, now. Their sensor must be one that a rule of the pipeline listens to."""
+        """Hands events in, now. Their sensor must be one that a rule of the pipeline listens to.
+
+        An event happens now, on the virtual clock, unless its `time` was given: then it is late.
+        """
         for event in events:
             if event.source not in self.definition.graph.sensors:
                 known = self.definition.graph.sensors
@@ -110,8 +116,13 @@ class Simulation:
                     f"no rule listens to a sensor called {event.source}",
                     hint=nearest(event.source, known) or f"there are {', '.join(known) or 'none'}",
                 )
-            self._receive([Arrived(event.source, [event])])
+            self._receive([Arrived(event.source, [self._dated(event)])])
         return self._settle(self.now)
+
+    def _dated(self, event: Event) -> Event:
+        """The event as it would arrive now: one dated by the machine's clock was given no time."""
+        undated = _BEGUN <= event.time <= datetime.now(UTC)
+        return replace(event, time=self.now if undated else event.time, received=self.now)
 
     def later(self, length: Duration) -> Simulation:
         """Lets time pass: timers ring, retries start, steps end."""
@@ -142,16 +153,20 @@ class Simulation:
 
     @property
     def blocked(self) -> list[str]:
-        """The assets that wait for something that failed or is missing."""
+        """The assets that now wait for something that failed or is missing."""
         return self._with(StepStatus.BLOCKED)
 
     @property
     def failed(self) -> list[str]:
-        """The assets whose steps failed for good."""
+        """The assets that failed for good and have not been well since."""
         return self._with(StepStatus.FAILED)
 
     def _with(self, status: StepStatus) -> list[str]:
-        return list(dict.fromkeys(step.asset for step in self.steps if step.status is status))
+        newest: dict[tuple[str, str | None], Step] = {}
+        for step in sorted(self.steps, key=lambda step: (step.finished or self.now, step.id)):
+            newest[step.asset, step.partition] = step
+        found = sorted(each.id for each in newest.values() if each.status is status)
+        return list(dict.fromkeys(self._steps[id].asset for id in found))
 
     def why(self, asset: DeclaredAsset | str) -> str:
         """Why the asset was launched last, in a sentence."""
@@ -163,8 +178,15 @@ class Simulation:
         return f"{name} was not launched"
 
     def story(self) -> str:
-        """Everything that happened, a line each, in order, with the time since the start."""
-        return "\n".join(told.text(self.start) for told in self._told)
+        """Everything that happened, a line each, in order, with the time since the start.
+
+        A line that repeats itself is told once, with how often.
+        """
+        lines: list[str] = []
+        for text, same in groupby(told.text(self.start) for told in self._told):
+            times = len(list(same))
+            lines.append(f"{text}, {times:,} times" if times > 1 else text)
+        return "\n".join(lines)
 
     def _name(self, asset: DeclaredAsset | str) -> str:
         name = asset if isinstance(asset, str) else asset.name
