@@ -27,17 +27,17 @@ class Ledger:
     def __init__(self) -> None:
         self.positions: dict[str, str] = {}
         self.batches: list[Batch] = []
+        self._ids: set[str] = set()
 
     def record(self, batch: Batch) -> None:
         """Records a batch whole, or refuses it."""
         for move in batch.moves:
             if self.positions.get(move.part) != move.before:
                 raise AssertionError(f"{move} does not follow {self.positions.get(move.part)}")
-        known = {event.id for event in self.events} | {letter.id for letter in self.dead}
         for one in (*batch.events, *batch.dead):
-            if one.id in known:
+            if one.id in self._ids:
                 raise AssertionError(f"{one.id} is recorded twice")
-            known.add(one.id)
+            self._ids.add(one.id)
         for move in batch.moves:
             if move.after is None:
                 del self.positions[move.part]
