@@ -306,6 +306,9 @@ class Field:
     def __iter__(self) -> NoReturn:
         raise TypeError(f"{self} is a place, not a value: write {self}.contains(...) or .isin(...)")
 
+    def __contains__(self, item: object) -> NoReturn:
+        self.__iter__()
+
     def _refuse(self, _other: Any) -> NoReturn:
         raise TypeError(
             f"compare {self} in parentheses, ({self} == ...) & (...): & and | bind tighter than =="

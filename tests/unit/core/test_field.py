@@ -1,0 +1,311 @@
+"""Predicates: what holds of an event, and what is false rather than an error."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from reactor.core.event import Event
+from reactor.core.field import (
+    META,
+    Predicate,
+    conjuncts,
+    field,
+    meta,
+    named,
+    path_of,
+    paths_in,
+    predicate_of,
+)
+from tests.unit.core.tap import START, at
+
+
+def event(data: Any = None, **about: Any) -> Event:
+    given = {"time": START, "received": at(1), "key": None, **about}
+    return Event("1", "tap", "seen", "subject", data=data, **given)
+
+
+def holds(predicate: Predicate, data: Any = None, **about: Any) -> bool:
+    return predicate.test()(event(data, **about))
+
+
+ORDER = {
+    "amount": 5,
+    "region": "eu",
+    "tags": ["vip", "new"],
+    "customer": {"name": "Ada", "emails": [{"to": "a@x"}, {"to": "b@x"}]},
+    "gone": None,
+    "odd name": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        field.amount == 5,
+        field.amount != 6,
+        field.amount < 6,
+        field.amount <= 5,
+        field.amount > 4,
+        field.amount >= 5,
+        field.amount.between(5, 9),
+        field.amount.between(1, 5),
+        field.region.isin(["eu", "us"]),
+        field.region.isin(region for region in ("eu",)),
+        field.region.startswith("e"),
+        field.region.matches("^e.$"),
+        field.region.contains("u"),
+        field.tags.contains("vip"),
+        field.customer.contains("name"),
+        field.customer.name == "Ada",
+        field.customer.emails[1].to == "b@x",
+        field.customer.emails[-1].to == "b@x",
+        field["odd name"] == 1,
+        field["region"] == "eu",
+        field.amount.exists(),
+        field.gone.exists(),
+        field.gone.is_null(),
+        field.gone == None,  # noqa: E711
+        field.tags == ["vip", "new"],
+    ],
+    ids=str,
+)
+def test_it_holds(predicate: Predicate) -> None:
+    assert holds(predicate, ORDER)
+    assert not holds(~predicate, ORDER)
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        field.missing == 5,
+        field.missing != 5,
+        field.missing < 5,
+        field.missing.isin([5]),
+        field.missing.exists(),
+        field.missing.is_null(),
+        field.missing.deeper.still == 1,
+        field.amount.is_null(),
+        field.amount == "5",
+        field.amount < "x",
+        field.amount.between("a", "b"),
+        field.amount.startswith("5"),
+        field.amount.matches("5"),
+        field.amount.contains(5),
+        field.amount.real == 5,
+        field.region.upper.exists(),
+        field.tags.count.exists(),
+        field.tags[2] == "x",
+        field.tags[-3] == "x",
+        field.tags["0"] == "vip",
+        field.region[0] == "e",
+        field.customer[0] == "Ada",
+        field.gone.deeper == None,  # noqa: E711
+        field.gone > 1,
+    ],
+    ids=str,
+)
+def test_what_is_missing_or_of_another_type_does_not_hold(predicate: Predicate) -> None:
+    assert not holds(predicate, ORDER)
+
+
+@pytest.mark.parametrize("data", [None, 5, "text", b"bytes", [], ["x"], ("x",), {1, 2}])
+def test_a_payload_that_is_no_mapping_has_no_fields(data: Any) -> None:
+    assert not holds(field.count.exists(), data)
+    assert not holds(field.x == 1, data)
+
+
+class Customer(BaseModel):
+    name: str
+
+
+class Order(BaseModel):
+    customer: Customer
+    copied: int = 1
+
+
+@dataclass
+class Point:
+    x: int
+
+    @property
+    def bad(self) -> int:
+        raise RuntimeError("no")
+
+
+def test_a_model_is_looked_into_by_attribute() -> None:
+    order = Order(customer=Customer(name="Ada"))
+    assert holds(field.customer.name == "Ada", order)
+    assert not holds(field.customer.age == 5, order)
+    assert holds(field.x == 3, Point(3))
+
+
+def test_a_method_of_a_model_is_no_field() -> None:
+    assert not holds(field.model_copy.exists(), Order(customer=Customer(name="Ada")))
+
+
+def test_what_a_property_raises_is_raised() -> None:
+    with pytest.raises(RuntimeError):
+        holds(field.bad == 1, Point(1))
+
+
+def test_the_envelope_is_looked_at_with_meta() -> None:
+    about = {"key": "k", "headers": {"source": "web"}}
+    assert holds(meta.subject == "subject", **about)
+    assert holds(meta.type == "seen", **about)
+    assert holds(meta.key == "k", **about)
+    assert holds(meta.time == START, **about)
+    assert holds(meta.received > START, **about)
+    assert holds(meta.header["source"] == "web", **about)
+    assert holds(meta.header.source == "web", **about)
+    assert not holds(meta.header["other"].exists(), **about)
+    assert not holds(meta.key.startswith("k"))
+
+
+@pytest.mark.parametrize("place", [meta.foo, meta.key.deeper, meta.header, meta, meta["data"]])
+def test_what_the_envelope_does_not_have_is_refused_before_any_event(place: Any) -> None:
+    with pytest.raises(ValueError, match=", ".join(META)):
+        (place == 1).test()
+
+
+def test_a_function_is_a_predicate_and_what_it_raises_is_raised() -> None:
+    predicate = predicate_of(lambda event: event.data["amount"] > 4)
+    assert holds(predicate, ORDER)
+    with pytest.raises(KeyError):
+        holds(predicate, {})
+
+
+def test_and_or_not_combine_fields_and_functions_on_either_side() -> None:
+    def big(event: Event) -> bool:
+        return event.data["amount"] > 4
+
+    for combined in ((field.region == "eu") & big, big & (field.region == "eu")):
+        assert holds(combined, ORDER)
+    for combined in ((field.region == "us") | big, big | (field.region == "us")):
+        assert holds(combined, ORDER)
+    assert holds(~(field.region == "us"), ORDER)
+    assert not holds((field.region == "eu") & ~predicate_of(big), ORDER)
+
+
+def test_a_second_part_is_not_asked_when_the_first_decides() -> None:
+    def never(event: Event) -> bool:
+        raise AssertionError
+
+    assert not holds((field.region == "us") & never, ORDER)
+    assert holds((field.region == "eu") | never, ORDER)
+
+
+def is_big(event: Event) -> bool:
+    return event.data["amount"] > 4
+
+
+class Bigger:
+    def __call__(self, event: Event) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("predicate", "text"),
+    [
+        (field.amount > 1_000, "field.amount > 1000"),
+        (field.a.b[0].c == "x", "field.a.b[0].c == 'x'"),
+        (field["odd name"] == 1, "field['odd name'] == 1"),
+        (field.region.isin(["eu"]), "field.region in ('eu',)"),
+        (field.amount.between(1, 9), "field.amount.between(1, 9)"),
+        (field.tags.contains("vip"), "field.tags.contains('vip')"),
+        (field.x.exists(), "field.x.exists()"),
+        (field.x.is_null(), "field.x.is_null()"),
+        (meta.header["a"] == "b", "meta.header.a == 'b'"),
+        ((field.a == 1) & (field.b == 2), "(field.a == 1) & (field.b == 2)"),
+        ((field.a == 1) & ((field.b == 2) | (field.c == 3)),
+         "(field.a == 1) & ((field.b == 2) | (field.c == 3))"),
+        (~(field.a == 1), "~(field.a == 1)"),
+        (predicate_of(is_big), "is_big"),
+        (predicate_of(functools.partial(is_big)), "partial(is_big)"),
+        (predicate_of(Bigger()), "Bigger"),
+    ],
+)  # fmt: skip
+def test_a_predicate_prints_as_it_is_written_and_the_same_in_every_process(
+    predicate: Predicate, text: str
+) -> None:
+    assert str(predicate) == text
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda: bool(field.a == 1), "combine with &, |, ~"),
+        (lambda: field.a == 1 and field.b == 2, "combine with &, |, ~"),
+        (lambda: 1 < field.a < 5, "combine with &, |, ~"),
+        (lambda: not (field.a == 1), "combine with &, |, ~"),  # noqa: SIM201
+        (lambda: bool(field.a), r"write field.a.exists\(\)"),
+        (lambda: field.a in ("x", "y"), "combine with &, |, ~"),
+        (lambda: "x" in field.a, "contains"),
+        (lambda: list(field.a), "contains"),
+        (lambda: field.a > 1 & field.b < 2, "in parentheses"),
+        (lambda: field.a & (field.b == 2), "in parentheses"),
+        (lambda: (field.b == 2) | field.a, "alone is not a condition"),
+        (lambda: predicate_of(field.a), "alone is not a condition"),
+        (lambda: predicate_of("a"), "where takes a predicate on field or a function"),
+        (lambda: (field.a == 1) & 5, "where takes a predicate on field or a function"),
+    ],
+)
+def test_what_python_would_get_wrong_is_refused(write: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        write()
+
+
+def test_a_pattern_that_is_none_is_refused_where_it_stands() -> None:
+    with pytest.raises(Exception, match="unterminated"):
+        field.a.matches("[")
+
+
+def test_a_predicate_can_be_taken_apart() -> None:
+    one, two, three = field.a == 1, field.b.exists(), field.c > 3
+    assert conjuncts(one & two & three) == (one, two, three)
+    assert conjuncts(one | two) == (one | two,)
+    assert paths_in(~(one & (two | predicate_of(is_big)))) == (one, two)
+    assert str(path_of(field.a.b)) == "field.a.b"
+    assert path_of("field.a.b") is None
+    assert named(is_big) == "is_big"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "eu"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner),
+    max_leaves=6,
+)
+PLACES = [field.a, field.a.b, field.b[0], field.c[-1].a, field, meta.key, meta.header.a]
+
+
+@given(
+    st.sampled_from(PLACES),
+    st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "isin", "between", "contains", "startswith",
+                     "matches", "exists", "is_null"]),
+    JSON,
+    JSON,
+)  # fmt: skip
+def test_no_payload_makes_a_comparison_raise(place: Any, op: str, constant: Any, data: Any) -> None:
+    made = {
+        "==": lambda: place == constant,
+        "!=": lambda: place != constant,
+        "<": lambda: place < constant,
+        "<=": lambda: place <= constant,
+        ">": lambda: place > constant,
+        ">=": lambda: place >= constant,
+        "isin": lambda: place.isin([constant]),
+        "between": lambda: place.between(constant, constant),
+        "contains": lambda: place.contains(constant),
+        "startswith": lambda: place.startswith("a"),
+        "matches": lambda: place.matches("a"),
+        "exists": place.exists,
+        "is_null": place.is_null,
+    }[op]()
+    assert holds(made, data) in (True, False)
+    assert holds(made, data) is not holds(~made, data)
