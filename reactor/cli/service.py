@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -74,8 +75,19 @@ async def running(
             url = await tasks.start(serve, app, listening)
             tasks.start_soon(_host, host, tasks)
             await host.started.wait()
+            _spare_the_collector()
             yield Service(host, store.read, url)
             host.stop()
+
+
+def _spare_the_collector() -> None:
+    """What was loaded stays: the garbage collector need not look at it again and again.
+
+    Measured: a third of the time per Kafka record was spent on that.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def _host(host: Host, tasks: TaskGroup) -> None:

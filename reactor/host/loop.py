@@ -219,13 +219,13 @@ class Host:
         known = await self.store.addresses(self.graph.name)
         for sensor in self.graph.sensors.values():
             place = (sensor.kind, sensor.name)
-            if known.get(place, sensor.address) != sensor.address:
+            if known.get(place, sensor.identity) != sensor.identity:
                 raise SettingsError(
-                    f"sensor {sensor.name} listened to {known[place]} and now to {sensor.address}",
+                    f"sensor {sensor.name} listened to {known[place]} and now to {sensor.identity}",
                     hint="its position would not fit: give it another name with name=, or go back",
                 )
             if place not in known:
-                await self.store.set_address(self.graph.name, *place, sensor.address)
+                await self.store.set_address(self.graph.name, *place, sensor.identity)
 
     async def _retain(self) -> None:
         """Deletes what is older than the retention says, a little at a time, for ever."""

@@ -116,6 +116,11 @@ class KafkaTopic(Source):
     def address(self) -> str:
         return f"kafka://{self.bootstrap or '$REACTOR_KAFKA'}/{','.join(self.topics)}"
 
+    @property
+    def identity(self) -> str:
+        """Positions are by topic and its id, so that other servers or more topics are no danger."""
+        return "kafka"
+
     def __str__(self) -> str:
         return self.name
 

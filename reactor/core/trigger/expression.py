@@ -104,6 +104,11 @@ class Source(Trigger):
         return self.name
 
     @property
+    def identity(self) -> str:
+        """What its positions belong to: another one under the same name is refused at start."""
+        return self.address
+
+    @property
     def types(self) -> frozenset[str] | None:
         """The event types this leaf lets in, or None for all of them."""
         return None
