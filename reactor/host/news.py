@@ -5,13 +5,13 @@ A slow listener never holds the host up: it misses news, and is told to read eve
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
 
 from reactor.core.decision import Decision, Fired
 from reactor.core.event import Event
@@ -23,12 +23,46 @@ News = Mapping[str, Any]
 RELOAD: News = {"kind": "reload"}
 
 
+class _Listener:
+    """What one listener has not taken yet. Behind by more than `room`, it has to read anew."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._news = room, deque[News]()
+        self._missed = self._closed = False
+        self._bell = anyio.Event()
+
+    def tell(self, news: Sequence[News]) -> None:
+        self._missed = self._missed or len(self._news) + len(news) > self._room
+        if not self._missed:
+            self._news.extend(news)
+        self._bell.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._bell.set()
+
+    def __aiter__(self) -> _Listener:
+        return self
+
+    async def __anext__(self) -> News:
+        while True:
+            if self._news:
+                return self._news.popleft()
+            if self._missed:
+                self._missed = False
+                return RELOAD
+            if self._closed:
+                raise StopAsyncIteration
+            self._bell = anyio.Event()
+            await self._bell.wait()
+
+
 class Newsroom:
     """Hands each piece of news to every listener."""
 
-    def __init__(self, buffer: int = 1_000) -> None:
-        self._buffer = buffer
-        self._listeners: dict[MemoryObjectSendStream[News], bool] = {}
+    def __init__(self, room: int = 1_000) -> None:
+        self._room = room
+        self._listeners: set[_Listener] = set()
 
     @property
     def heard(self) -> bool:
@@ -38,33 +72,22 @@ class Newsroom:
     def publish(self, news: Iterable[News]) -> None:
         """Tells the listeners; returns at once."""
         told = list(news)
-        for listener, missed in list(self._listeners.items()):
-            try:
-                if missed:
-                    listener.send_nowait(RELOAD)
-                    self._listeners[listener] = False
-                for each in told:
-                    listener.send_nowait(each)
-            except anyio.WouldBlock:
-                self._listeners[listener] = True
-            except anyio.BrokenResourceError:
-                self._listeners.pop(listener, None)
+        for listener in self._listeners:
+            listener.tell(told)
 
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator[AsyncIterator[News]]:
         """The news from now on; ends when the host does."""
-        send, receive = anyio.create_memory_object_stream[News](self._buffer)
-        self._listeners[send] = False
+        listener = _Listener(self._room)
+        self._listeners.add(listener)
         try:
-            async with receive:
-                yield receive
+            yield listener
         finally:
-            self._listeners.pop(send, None)
-            send.close()
+            self._listeners.discard(listener)
 
     def close(self) -> None:
         """Ends every listener's news."""
-        for listener in list(self._listeners):
+        for listener in self._listeners:
             listener.close()
         self._listeners.clear()
 
