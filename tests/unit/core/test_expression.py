@@ -14,6 +14,7 @@ from reactor.core.trigger.expression import AssetEvents, Trigger, at_least, leav
 from tests.unit.core.tap import Tap
 
 A, B, C = Tap("a"), Tap("b"), Tap("c")
+NEWEST: Any = "newest"
 
 
 def shard(event: Event) -> str:
@@ -68,7 +69,7 @@ def test_an_operand_of_the_same_kind_is_taken_apart() -> None:
     [
         (lambda: A and B, r"write a \| b and \(a & b\).within"),
         (lambda: A or B, "no truth value"),
-        (lambda: not A, "no truth value"),
+        (lambda: not A, "no truth value"),  # pyright: ignore
         (lambda: A.where(field.x), "alone is not a condition"),
         (lambda: A.where("x"), "where takes a predicate"),
         (lambda: A.by("x"), "by takes a field or a function"),
@@ -96,7 +97,7 @@ def test_what_cannot_be_meant_is_a_type_error(write: Any, said: str) -> None:
         (lambda: at_least(3, A, B), r"at_least\(3, ...\) of 2 triggers can never be met"),
         (lambda: at_least(0, A, B), "can never be met"),
         (lambda: at_least(1), "can never be met"),
-        (lambda: (A & B).within("1h", pair="newest"), "pair is latest, oldest or collect"),
+        (lambda: (A & B).within("1h", pair=NEWEST), "pair is latest, oldest or collect"),
     ],
 )
 def test_what_could_never_fire_is_a_value_error(write: Any, said: str) -> None:

@@ -1,0 +1,69 @@
+"""One trigger that listens, and what it heard: for stories about operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactor.core.asset import Asset, Rule
+from reactor.core.decision import Arrived, Decision
+from reactor.core.graph import Graph
+from reactor.core.state import Table
+from reactor.core.trigger.expression import Trigger
+from tests.unit.core.stage import Stage, seconds
+from tests.unit.core.tap import START, Tap, at
+
+
+class Ear(Stage):
+    """A stage with one rule that only observes; matches are told by the subjects of their events.
+
+    Subjects are `a1`, `a2`, `b1`, ... in the order they come from the taps `a` and `b`.
+    """
+
+    def __init__(self, trigger: Trigger) -> None:
+        rule = Rule("r", trigger, ("x",), observe=True)
+        super().__init__(Graph.of("ear", [Asset("x")], [rule]))
+        self.subjects: dict[int, str] = {}
+        self.counts: dict[str, int] = {}
+        self.lost: dict[str, int] = {}
+        self.receive()
+
+    def hears(self, *taps: str, late: float = 0, **data: Any) -> list[str]:
+        """An event of each tap, all at once; answers what fired. `late` is how long ago it was."""
+        inputs: list[Arrived] = []
+        for tap in taps:
+            number = self.counts[tap] = self.counts.get(tap, 0) + 1
+            ago = (self.now - START).total_seconds() - late
+            inputs.append(Arrived(tap, [Tap(tap).event(f"{tap}{number}", ago, **data)]))
+        return self.told_by(self.receive(*inputs))
+
+    def waits(self, until: float) -> list[str]:
+        """Time passes, up to so many seconds after the start; answers what fired, and when."""
+        heard: list[str] = []
+        while (wake := self.reactor.wake_at()) is not None and wake <= at(until):
+            self.now = wake
+            heard += [f"{each} at {seconds(wake):g}" for each in self.told_by(self.receive())]
+        self.now = at(until)
+        return heard
+
+    def told_by(self, decision: Decision) -> list[str]:
+        """The matches of a decision, each as the subjects of its events, with its key."""
+        self.subjects.update((seq, event.subject) for seq, event in decision.facts.accepted)
+        for fate, number in decision.facts.expired.items():
+            self.lost[fate] = self.lost.get(fate, 0) + number
+        told: list[str] = []
+        for fired in decision.facts.fired:
+            key = f"{fired.key}: " if fired.key is not None else ""
+            for match in fired.matches:
+                told.append(key + " ".join(self.subjects[seq] for seq in match))
+        return told
+
+    def again(self) -> Ear:
+        """The process dies, and another one goes on from the rows."""
+        self.reactor = self.loaded()
+        return self
+
+    @property
+    def remembers(self) -> int:
+        """How many rows of operator state there are, beside what each leaf saw."""
+        rows = self.reactor.state.rows[Table.NODE].values()
+        return sum(1 for row in rows if "seen" not in row.data)
