@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -49,9 +50,14 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return (
-            self.process is not None and self.process.ending is None and not self._settled.is_set()
-        )
+        """Whether it can take a job. Its death may show in /proc before its warden tells of it."""
+        if self.process is None or self.process.ending is not None or self._settled.is_set():
+            return False
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] not in "ZX"
 
     async def start(self, warden: Warden) -> None:
         """Starts the process; it may turn out to have ended at once.
