@@ -274,5 +274,4 @@ def _text(value: Any) -> str | None:
         raise ValueError(f"a key of {len(text):,} characters: at most {KEY_LIMIT:,}")
     if "\0" in text:
         raise ValueError("a key with a NUL in it")
-    text.encode()
     return text

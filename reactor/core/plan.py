@@ -37,11 +37,9 @@ def plan(
 
     Cost: O(affected assets and their edges).
     """
-    names = (
-        graph.affected(roots)
-        if downstream
-        else tuple(sorted(set(roots), key=lambda name: graph.place[name]))
-    )
+    names = graph.affected(roots)
+    if not downstream:
+        names = tuple(name for name in names if name in set(roots))
     at = {name: position for position, name in enumerate(names)}
     chosen = set(roots)
     works: list[Work] = []

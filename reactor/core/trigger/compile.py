@@ -169,5 +169,5 @@ def _refuse_self_join(trigger: Join, of: tuple[Trigger, ...]) -> None:
 def describe(event: Event) -> str:
     """What came, in words: `inbox saw inbox/monday.csv`."""
     if event.source.startswith("asset:"):
-        return f"{event.subject} was {event.type}"
+        return f"{event.subject} {'' if event.type == 'failed' else 'was '}{event.type}"
     return f"{event.source} saw {event.subject}"
