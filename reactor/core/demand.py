@@ -43,13 +43,15 @@ class Demands:
     """The live runs.
 
     Beside the rows, and derived from them: how many works each live run still waits for (`left`),
-    how many live runs name a step (`_held`), which live runs a rule has (`_going`), and which
-    steps can no longer be joined because something they need was claimed or ended (`_stale`).
+    where its roots are among them (`_roots`), how many live runs name a step (`_held`), which live
+    runs a rule has (`_going`), and which steps can no longer be joined because something they need
+    was claimed or ended (`_stale`).
     """
 
     def __init__(self, graph: Graph, state: State, waves: Waves) -> None:
         self._graph, self._state, self._waves = graph, state, waves
         self._left: dict[int, int] = {}
+        self._roots: dict[int, tuple[int, ...]] = {}
         self._through: list[int] = []
         self._held: dict[int, int] = {}
         self._going: dict[tuple[str, str | None], dict[int, None]] = {}
@@ -78,6 +80,7 @@ class Demands:
     def _hold(self, run: Run, left: int) -> None:
         """A run is live from now on."""
         self._left[run.id] = left
+        self._roots[run.id] = tuple(at for at, work in enumerate(run.works) if work.root)
         if not left:
             self._through.append(run.id)
         self._going.setdefault((run.rule, run.partition), {})[run.id] = None
@@ -148,11 +151,10 @@ class Demands:
         if run.fingerprint != self._graph.fingerprint:
             return None
         known: dict[int, bool] = {}
-        for work in run.works:
-            if work.root:
-                step: Step | None = self._state.get(Table.STEP, work.step)
-                if step is None or not self._fresh(step.id, known) or not self._fits(step, events):
-                    return None
+        for at in self._roots[newest]:
+            step: Step | None = self._state.get(Table.STEP, run.works[at].step)
+            if step is None or not self._fresh(step.id, known) or not self._fits(step, events):
+                return None
         return run
 
     def _joinable(
@@ -323,7 +325,7 @@ class Demands:
         """Ends the runs that have nothing left to wait for, and forgets what only they needed."""
         through, self._through = self._through, []
         for id in sorted(through):
-            del self._left[id]
+            del self._left[id], self._roots[id]
             run = self.run(id)
             done = replace(run, status=self._outcome(run), finished=now)
             self._state.put(Table.RUN, (id,), done)
