@@ -44,11 +44,14 @@ def test_what_waits_is_bounded_by_the_graph(seed: int, size: int, actions: list[
 
 
 def played_quietly(seed: int) -> World:
-    """A random history without failures, cancellations or restarts, played to its end."""
+    """A random history with deaths of the process, but no failures or cancellations, to its end."""
     graph = without_timeouts(random_graph(random.Random(seed), 5))
     world = World(graph, seed + 1)
+    restarts = 2
     for _ in range(20):
-        world.act(world.chance.choice([0, 1, 3, 5, 6, 10]))
+        action = world.chance.choice([0, 1, 3, 5, 6, 10, 11 if restarts else 0])
+        restarts -= action == 11
+        world.act(action)
     world.play_out()
     return world
 
