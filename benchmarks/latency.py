@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks.disk import fdatasyncs
 from benchmarks.figure import Figure, shown, spread
@@ -33,6 +33,8 @@ def measure(folder: Path, broker: Broker, count: int = COUNT) -> Iterator[Figure
     disk = fdatasyncs(folder, count)
     yield Figure("the disk's fdatasync, p50 / p99", shown(disk))
     allowance = 2 * spread(disk)[0]
+    bare = asyncio.run(_bare(broker, count))
+    yield Figure("Kafka alone: produce to a bare getmany, p50 / p99", shown(bare))
     for kind, aim in (("kafka", 5), ("webhook", 5), ("file", 15), ("schema", INTERVAL * 1e3 + 20)):
         took = _one(kind, folder / kind, broker, count)
         limit = aim if kind == "schema" else aim + allowance
@@ -109,6 +111,30 @@ async def _produce(broker: Broker, count: int) -> dict[int, int]:
     finally:
         await producer.stop()
     return sent
+
+
+async def _bare(broker: Broker, count: int) -> list[float]:
+    """What Kafka and its client take by themselves, with nothing behind them."""
+    await create_topic(broker, "bare", 1)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    consumer.assign([TopicPartition("bare", 0)])
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=0)
+    await producer.start()
+    took: list[float] = []
+    for n in range(-3, count):
+        began = time.perf_counter()
+        await producer.send("bare", json.dumps({"n": n}).encode())
+        while not await consumer.getmany(timeout_ms=1000):
+            pass
+        if n >= 0:
+            took.append(time.perf_counter() - began)
+        await asyncio.sleep(GAP)
+    await producer.stop()
+    await consumer.stop()
+    return took
 
 
 async def _post(service: Running, count: int) -> dict[int, int]:

@@ -7,9 +7,9 @@ from sensors import FileArrivals, Schedule, Webhook
 
 idle = Pipeline("idle", owner="bench")
 
-for number in range(10):
+for number in range(3):
     inbox = FileArrivals(f"in{number}/*.csv")
-    for member in range(9):
+    for member in range(30):
 
         @idle.asset(name=f"asset_{number}_{member}", on=inbox)
         async def asset() -> None: ...

@@ -20,8 +20,8 @@ from sensors.files.hints import Hints
 from sensors.files.tree import Tree
 
 # Milliseconds. Looking every 5 ms costs 1.3 % of a core, every 50 ms 0.16 %: where closings are
-# heard besides (closings.py), the slower pace does.
-_DEBOUNCE, _STEP, _STEP_ALONE, _TIMEOUT = 50, 50, 5, 1000
+# heard besides (closings.py), a slower pace does.
+_DEBOUNCE, _DEBOUNCE_ALONE, _STEP, _STEP_ALONE, _TIMEOUT = 250, 50, 250, 5, 1000
 
 _REST_FIRST, _REST_LONGEST = 0.1, 30.0
 
@@ -73,7 +73,7 @@ class Stirrings:
             root,
             watch_filter=None,
             stop_event=stop,
-            debounce=_DEBOUNCE,
+            debounce=_DEBOUNCE_ALONE if self._alone else _DEBOUNCE,
             step=_STEP_ALONE if self._alone else _STEP,
             rust_timeout=_TIMEOUT,
             yield_on_timeout=True,
