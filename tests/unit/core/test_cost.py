@@ -37,12 +37,12 @@ def cost(stage: Stage, *inputs: Input) -> int:
     return number
 
 
-def assert_flat(make: Callable[[int], int], few: int = 20, many: int = 400) -> None:
-    """Ten and twenty times as much beside it costs the same."""
+def assert_flat(make: Callable[[int], int], few: int = 20, many: int = 200) -> None:
+    """Ten times as much beside it costs the same."""
     assert make(many) <= make(few) * 1.2 + 50
 
 
-def assert_linear(make: Callable[[int], int], few: int = 50, many: int = 400) -> None:
+def assert_linear(make: Callable[[int], int], few: int = 25, many: int = 200) -> None:
     """Eight times as much to do costs about eight times as much."""
     assert make(many) <= make(few) * (many / few) * 1.3
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.duration import duration, spoken
+from tests.unit.core.depth import examples
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def test_a_duration_is_spoken_as_short_as_it_can_be(seconds: float, text: str) -
     assert spoken(timedelta(seconds=seconds)) == text
 
 
+@examples(40)
 @given(st.integers(0, 10**10))
 def test_what_is_spoken_is_read_back(milliseconds: int) -> None:
     length = timedelta(milliseconds=milliseconds)

@@ -23,6 +23,7 @@ from reactor.core.field import (
     paths_in,
     predicate_of,
 )
+from tests.unit.core.depth import examples
 from tests.unit.core.tap import START, at
 
 
@@ -284,6 +285,7 @@ JSON = st.recursive(
 PLACES = [field.a, field.a.b, field.b[0], field.c[-1].a, field, meta.key, meta.header.a]
 
 
+@examples(40)
 @given(
     st.sampled_from(PLACES),
     st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "isin", "between", "contains", "startswith",

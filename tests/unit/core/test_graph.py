@@ -132,7 +132,7 @@ def random_graph(chance: random.Random) -> Graph:
     return Graph.of("g", assets, [])
 
 
-@examples(100)
+@examples(50)
 @given(st.integers(0, 2**32))
 def test_affected_is_what_can_be_reached_each_once_in_topological_order(seed: int) -> None:
     chance = random.Random(seed)

@@ -57,7 +57,7 @@ def predicates() -> st.SearchStrategy[Predicate]:
 PAYLOADS = st.dictionaries(st.sampled_from("ab"), VALUES | st.dictionaries(st.just("b"), VALUES))
 
 
-@examples(150)
+@examples(60)
 @given(st.lists(predicates(), min_size=1, max_size=6), PAYLOADS, st.sampled_from([None, "eu", "1"]))
 def test_it_agrees_with_asking_every_rule(
     several: list[Predicate], data: Any, key: str | None

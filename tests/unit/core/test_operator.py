@@ -168,7 +168,8 @@ def test_a_source_that_says_nothing_keeps_partial_matches_alive_for_a_day() -> N
 
 def test_one_side_keeps_a_thousand_matches_at_most() -> None:
     ear = Ear((A & B).within("1h", pair="collect"))
-    ear.hears(*["a"] * (operator.PARTIAL_CAP + 5))
+    events = [A.event(f"a{n}") for n in range(1, operator.PARTIAL_CAP + 6)]
+    ear.told_by(ear.receive(Arrived("a", events)))
     assert ear.lost == {"expired": 5}
     [match] = ear.hears("b")
     assert match.startswith("a6 ")

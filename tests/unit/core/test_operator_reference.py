@@ -187,7 +187,7 @@ def expected(reference: Reference, passes: Callable[[Seen], bool], events: list[
     return told
 
 
-@examples(60)
+@examples(30)
 @given(
     st.sampled_from(SOURCES),
     st.sampled_from(CASES),
@@ -247,7 +247,7 @@ SIDES: list[tuple[list[Trigger], list[Callable[[Seen], bool]]]] = [
 ]  # fmt: skip
 
 
-@examples(60)
+@examples(30)
 @given(
     st.sampled_from(SIDES),
     st.sampled_from(["latest", "oldest", "collect"]),

@@ -71,7 +71,7 @@ def twins(graph: Graph, seed: int) -> Twins:
     return world
 
 
-@examples(30)
+@examples(20)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.lists(st.integers(0, 12), max_size=40))
 def test_what_was_loaded_decides_as_what_lived_on(seed: int, size: int, actions: list[int]) -> None:
     world = twins(random_graph(random.Random(seed), size), seed + 1)
@@ -103,7 +103,7 @@ MOVES = st.lists(
 )
 
 
-@examples(40)
+@examples(15)
 @given(st.lists(MOVES, max_size=8), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_matching_goes_on_from_its_rows_at_any_point(
     turns: list[list[tuple[str, int, str, int]]], undone: list[bool]

@@ -16,7 +16,7 @@ from tests.unit.core.world import World, random_graph, without_timeouts
 ACTIONS = st.lists(st.integers(0, 12), max_size=40)
 
 
-@examples(40)
+@examples(20)
 @given(st.integers(0, 2**32), st.integers(1, 7), ACTIONS)
 def test_no_tear_no_deadlock_and_every_run_ends(seed: int, size: int, actions: list[int]) -> None:
     world = World(random_graph(random.Random(seed), size), seed + 1)
@@ -56,7 +56,7 @@ def played_quietly(seed: int) -> World:
     return world
 
 
-@examples(25)
+@examples(20)
 @given(st.integers(0, 2**32))
 def test_every_event_reaches_each_asset_it_launches_exactly_once(seed: int) -> None:
     world = played_quietly(seed)
@@ -71,7 +71,7 @@ def test_every_event_reaches_each_asset_it_launches_exactly_once(seed: int) -> N
                 assert once or world.waits(root), (root, seq, handed)
 
 
-@examples(25)
+@examples(20)
 @given(st.integers(0, 2**32))
 def test_in_the_end_everything_was_made_from_the_newest_of_its_inputs(seed: int) -> None:
     world = played_quietly(seed)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.state import Change, State, Table
+from tests.unit.core.depth import examples
 
 KEYS = st.sampled_from(["a", "b", "c"])
 ACTS = st.lists(
@@ -35,6 +36,7 @@ def copied(state: State) -> dict[Table, dict[Any, Any]]:
     return {table: dict(rows) for table, rows in state.rows.items()}
 
 
+@examples(40)
 @given(ACTS, ACTS)
 def test_undo_puts_back_every_row(before: list[Any], after: list[Any]) -> None:
     state = State()
@@ -46,6 +48,7 @@ def test_undo_puts_back_every_row(before: list[Any], after: list[Any]) -> None:
     assert copied(state) == was
 
 
+@examples(40)
 @given(st.lists(ACTS, max_size=4))
 def test_what_a_store_writes_turn_by_turn_is_what_is_live_and_what_was_forgotten(
     turns: list[list[Any]],

@@ -111,7 +111,7 @@ def test_a_versioned_asset_does_not_wait_for_its_readers() -> None:
 
 
 def test_a_long_chain_stands_aside_and_goes_on_without_recursion() -> None:
-    names = [f"a{number}" for number in range(3_000)]
+    names = [f"a{number}" for number in range(1_500)]
     edges = [f"{low}({high})" for high, low in pairwise(names)]
     stage = Stage(drawn(", ".join([names[0], *edges]), a0={"retry": Retry(1, jitter=0)}))
     stage.fire("a0")
