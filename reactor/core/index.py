@@ -50,6 +50,7 @@ class Index:
 
     def __init__(self) -> None:
         self._always: list[Hit] = []
+        self._asks = False
         self._equal: dict[Path, tuple[Get, dict[Any, list[Hit]]]] = {}
 
     def add(self, rule: Listener, entry: Entry) -> None:
@@ -64,7 +65,9 @@ class Index:
                 for value in values:
                     table.setdefault(value, []).append(hit)
                 return
-        self._always.append(Hit(rule, entry, _test(entry.conditions), types))
+        hit = Hit(rule, entry, _test(entry.conditions), types)
+        self._always.append(hit)
+        self._asks = self._asks or hit.test is not None or hit.types is not None
 
     def find(self, event: Event) -> tuple[list[Hit], list[tuple[Hit, Exception]]]:
         """The leaves that let an event in, and those whose predicate raised, each with its error.
@@ -72,6 +75,8 @@ class Index:
         Cost: O(leaves without an equality, and those whose equality holds).
         """
         if not self._equal:
+            if not self._asks:
+                return self._always, []
             candidates, failed = self._always, []
         else:
             candidates, failed = self._candidates(event)

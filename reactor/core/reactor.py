@@ -176,6 +176,8 @@ class Reactor:
         if rule.pending is Pending.QUEUE:
             return [[match] for match in group.matches]
         limit = min((self.graph.assets[name].max_events for name in rule.assets), default=1)
+        if sum(map(len, group.matches)) <= limit:
+            return [group.matches]
         portions: list[list[tuple[int, ...]]] = [[]]
         held = 0
         for match in group.matches:
