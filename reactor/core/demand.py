@@ -95,6 +95,18 @@ class Demands:
         """The live runs of a rule for a partition, oldest first."""
         return sorted(self._going.get((rule, partition), ()))
 
+    def outdated(self) -> list[Run]:
+        """The live runs that were planned on another graph and of which nothing has begun."""
+        runs = [self.run(id) for id in sorted(self._left)]
+        known: dict[int, bool] = {}
+        return [
+            run
+            for run in runs
+            if run.fingerprint != self._graph.fingerprint
+            and run.status is RunStatus.RUNNING
+            and all(self._fresh(work.step, known) for work in run.works)
+        ]
+
     def coalesce(self, rule: str, partition: str | None, events: Ranges) -> int | None:
         """Adds causes to the newest run of a rule, if it has not begun; answers which it is."""
         run = self._unbegun(rule, partition, events)

@@ -124,6 +124,7 @@ class Reactor:
                 self._scheduler.finish(each, now)
             case Restarted():
                 self._engine.adopt()
+                self._plan_again(now)
                 self._scheduler.restarted(now)
             case CancelRun(run, reason):
                 self._scheduler.cancel(run, reason, now)
@@ -149,6 +150,21 @@ class Reactor:
         made = plan(self.graph, BY_HAND, roots, because, command.partition, command.downstream)
         launch = Launch(made, because=command.reason, pending=Pending.QUEUE)
         self._scheduler.launch(launch, now)
+
+    def _plan_again(self, now: datetime) -> None:
+        """Plans anew, on a changed pipeline, the runs of which nothing has begun."""
+        for run in self._scheduler.outdated():
+            roots = [w for w in run.works if w.root and w.asset in self.graph.assets]
+            rule = self.graph.rules.get(run.rule)
+            if not roots:
+                continue
+            events = self._scheduler.supersede(run.id, now, "planned again on a changed pipeline")
+            names = [root.asset for root in roots]
+            below = run.rule != BY_HAND or not all(work.root for work in run.works)
+            made = plan(self.graph, run.rule, names, roots[0].because, run.partition, below)
+            pending = rule.pending if rule else Pending.QUEUE
+            launch = Launch(made, events, run.key, run.because, run.priority, pending)
+            self._scheduler.launch(launch, now)
 
     def _launch(self, fired: list[Fired], now: datetime) -> None:
         """Where firings become runs."""

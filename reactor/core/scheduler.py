@@ -28,6 +28,7 @@ from reactor.core.ranges import Ranges
 from reactor.core.run import (
     Attempt,
     Materialization,
+    Run,
     RunStatus,
     Step,
     StepStatus,
@@ -91,10 +92,16 @@ class Scheduler:
         """The live runs of a rule for a partition, oldest first."""
         return self._demands.going(rule, partition)
 
-    def supersede(self, run: int, now: datetime) -> Ranges:
-        """Stops a run for a newer one of its rule; answers the causes that it never finished."""
+    def outdated(self) -> list[Run]:
+        """The live runs that were planned on another graph and of which nothing has begun."""
+        return self._demands.outdated()
+
+    def supersede(
+        self, run: int, now: datetime, reason: str = "superseded by a newer run"
+    ) -> Ranges:
+        """Stops a run for another one that takes over its causes; answers them."""
         events = self._demands.run(run).events
-        self._end_run_early(run, RunStatus.SUPERSEDED, "superseded by a newer run", now)
+        self._end_run_early(run, RunStatus.SUPERSEDED, reason, now)
         return events
 
     def cancel(self, run: int, reason: str, now: datetime) -> None:
@@ -177,6 +184,8 @@ class Scheduler:
             case _ if step.stopping and not timed_out:
                 self._cancelled(step, now)
             case Ending.FAILED:
+                if outcome.check:
+                    self._spoil(step)
                 self._try_again(step, outcome.error, outcome.retryable, now)
             case _ if timed_out:
                 self._try_again(step, self._timeout_text(step), True, now)
@@ -184,6 +193,15 @@ class Scheduler:
                 self._again(replace(step, attempt=step.attempt - 1))
             case Ending.LOST:
                 self._lost(step, now)
+
+    def _spoil(self, step: Step) -> None:
+        """A blocking check refused what a step wrote: readers wait until there is good data again.
+
+        A versioned asset still has its last version; one that is overwritten has nothing.
+        """
+        asset = self._graph.assets.get(step.asset)
+        if asset is None or not asset.versioned:
+            self._state.drop(Table.MATERIALIZATION, step.asset, step.partition)
 
     def _cancelled(self, step: Step, now: datetime) -> None:
         """A step that was being stopped ended, in whatever way."""
@@ -320,7 +338,7 @@ class Scheduler:
         absent = self._absent(step)
         if absent:
             names = ", ".join(dict.fromkeys(name for name, _ in absent))
-            note = f"waits for {names}, which was never materialized"
+            note = f"waits for {names}, which is not materialized"
             self._state.put(Table.STEP, (id,), step.to(StepStatus.BLOCKED, note=note))
             self._waves.miss(step, absent)
             self._waves.refresh([id])

@@ -185,7 +185,7 @@ def test_cancelling_a_run_leaves_what_another_one_wants() -> None:
     stage.stopped("left")
     stage.ends("right")
     assert stage.running == [], "the other run reads left, which was never made"
-    assert stage.of("end")[0].note == "waits for left, which was never materialized"
+    assert stage.of("end")[0].note == "waits for left, which is not materialized"
     assert stage.of("end")[0].runs == (2,)
     assert stage.ends_of_runs == ["cancelled", "running"]
 

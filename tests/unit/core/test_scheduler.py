@@ -7,8 +7,9 @@ from datetime import timedelta
 from reactor.core.asset import Retry
 from reactor.core.decision import Ending, Finished
 from reactor.core.field import field
+from reactor.core.run import StepStatus
 from reactor.core.scheduler import TIMED_OUT
-from tests.unit.core.stage import Stage, drawn, rule, seconds
+from tests.unit.core.stage import Stage, at, drawn, rule, seconds
 
 MINUTE = timedelta(minutes=1)
 
@@ -136,7 +137,7 @@ def test_a_step_whose_input_was_never_made_is_blocked_and_starts_when_it_comes()
     stage.fire("raw")
     stage.ends("raw")
     assert stage.states == "raw materialized, report blocked"
-    assert stage.of("report")[0].note == "waits for prices, which was never materialized"
+    assert stage.of("report")[0].note == "waits for prices, which is not materialized"
     stage.by_hand("prices", downstream=False)
     stage.ends("prices")
     assert stage.running == ["report"]
@@ -149,7 +150,7 @@ def test_a_step_that_misses_two_inputs_waits_for_both() -> None:
     stage.fire("report")
     stage.by_hand("one", downstream=False)
     stage.ends("one")
-    assert stage.of("report")[0].note == "waits for two, which was never materialized"
+    assert stage.of("report")[0].note == "waits for two, which is not materialized"
     stage.by_hand("two", downstream=False)
     stage.ends("two")
     assert stage.running == ["report"]
@@ -208,6 +209,60 @@ def test_what_another_rule_wants_of_a_shared_step_goes_on() -> None:
     assert stage.ends_of_runs == ["failed", "succeeded"]
     ends = {step.runs: step.status.value for step in stage.of("end")}
     assert ends == {(1,): "blocked", (2,): "materialized"}
+
+
+def test_after_a_check_that_failed_readers_wait_until_it_passes() -> None:
+    graph = drawn("raw, clean(raw), report(clean)", rule("raw"), rule("report"))
+    stage = Stage(graph)
+    stage.fire("raw")
+    stage.all_end()
+    stage.fire("raw")
+    stage.ends("raw")
+    stage.fails("clean", check="no_negative_amounts")
+    stage.fire("report")
+    assert stage.running == [], "clean was overwritten with what its check refused"
+    assert stage.of("report")[-1].status is StepStatus.BLOCKED
+    stage.by_hand("clean", downstream=False)
+    stage.ends("clean")
+    assert stage.running == ["report"]
+
+
+def test_readers_wait_already_while_a_failed_check_is_tried_again() -> None:
+    graph = drawn(
+        "raw, report(raw)", rule("raw"), rule("report"), raw={"retry": Retry(1, jitter=0)}
+    )
+    stage = Stage(graph)
+    stage.fire("raw")
+    stage.all_end()
+    stage.fire("raw")
+    stage.fails("raw", check="c")
+    stage.fire("report")
+    assert stage.running == []
+    stage.passes("1s")
+    stage.ends("raw")
+    assert stage.running == ["report"]
+
+
+def test_a_versioned_asset_keeps_its_last_version_when_a_check_fails() -> None:
+    graph = drawn("raw, report(raw)", rule("raw"), rule("report"), raw={"versioned": True})
+    stage = Stage(graph)
+    stage.fire("raw")
+    stage.ends("raw", handle="raw/1")
+    stage.ends("report")
+    stage.fire("raw")
+    stage.fails("raw", check="c")
+    stage.fire("report")
+    assert stage.starts[-1].upstream == {"raw": "raw/1"}
+
+
+def test_a_failure_of_another_kind_leaves_what_was_there() -> None:
+    stage = Stage(drawn("raw, report(raw)", rule("raw"), rule("report")))
+    stage.fire("raw")
+    stage.all_end()
+    stage.fire("raw")
+    stage.fails("raw")
+    stage.fire("report")
+    assert stage.running == ["report"]
 
 
 def test_after_a_failure_the_next_event_tries_anew() -> None:
@@ -291,9 +346,50 @@ def test_a_running_step_of_a_removed_asset_ends_cancelled() -> None:
     assert stage.running == []
 
 
-def test_events_do_not_join_a_run_that_was_planned_on_another_graph() -> None:
-    stage = Stage(drawn("raw"), slots=0)
+def test_a_run_that_has_not_begun_is_planned_again_on_a_changed_graph() -> None:
+    stage = Stage(drawn("raw, clean(raw), gone(raw)"), slots=0)
+    stage.fire("raw")
+    stage.fire("raw")
+    stage.slots = 64
+    stage.restart(drawn("raw, clean(raw), report(clean)"))
+    stage.all_end()
+    assert stage.started == ["raw", "clean", "report"]
+    assert list(at(stage.starts[0])) == [1, 2], "with all its causes"
+    assert stage.ends_of_runs == ["superseded", "succeeded"]
+    assert stage.steps[0].note == "planned again on a changed pipeline"
+    assert stage.runs[1].works[0].because == "because raw saw e1"
+
+
+def test_a_run_that_has_begun_goes_on_as_it_was_planned() -> None:
+    stage = Stage(drawn("raw, clean(raw)"))
+    stage.fire("raw")
+    stage.ends("raw")
+    stage.restart(drawn("raw, clean(raw), report(clean)"))
+    stage.all_end()
+    assert stage.ends_of_runs == ["succeeded"]
+    assert "report" not in stage.started
+
+
+def test_events_do_not_join_a_run_that_goes_on_on_another_graph() -> None:
+    stage = Stage(drawn("raw"))
     stage.fire("raw")
     stage.restart(drawn("raw, clean(raw)"))
     stage.fire("raw")
-    assert len(stage.runs) == 2
+    stage.all_end()
+    assert stage.started == ["raw", "raw", "raw", "clean"]
+
+
+def test_an_unchanged_graph_plans_nothing_again() -> None:
+    stage = Stage(drawn("raw, clean(raw)"), slots=0)
+    stage.fire("raw")
+    stage.restart(drawn("raw, clean(raw)"))
+    assert stage.ends_of_runs == ["running"]
+
+
+def test_a_launch_by_hand_without_what_follows_stays_one() -> None:
+    stage = Stage(drawn("raw, clean(raw)"), slots=0)
+    stage.by_hand("raw", downstream=False)
+    stage.slots = 64
+    stage.restart(drawn("raw, clean(raw), report(clean)"))
+    stage.all_end()
+    assert stage.started == ["raw"]

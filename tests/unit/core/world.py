@@ -138,7 +138,8 @@ class World(Stage):
                     about["version"] = chance.choice("ab")
                 self.ends(chance.choice(sorted(self.going)), **about)
             case 8 if self.going:
-                self.fails(chance.choice(sorted(self.going)))
+                check = "refused" if chance.random() < 0.3 else ""
+                self.fails(chance.choice(sorted(self.going)), check=check)
             case 9:
                 self._command()
             case 10:
