@@ -18,7 +18,7 @@ demo: $(VENV)/.demo  ## run it all on this machine; ARGS=--exit stops after one 
 	$(BIN)/reactor demo $(ARGS)
 
 test: servers  ## install what the tests need, servers included, and run all of them
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint  ## what to run before each commit: lint, types, imports, unit tests
 	$(BIN)/pytest --quiet tests/unit

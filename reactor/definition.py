@@ -11,16 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from reactor.core.asset import Asset, Pending, Retry, Rule, Upstream
+from reactor.core.asset import INJECTED, Asset, Pending, Retry, Rule, Upstream
 from reactor.core.duration import duration
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.field import Path, path_of
 from reactor.core.graph import Graph, nearest
 from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import By, Trigger
-
-INJECTED = ("event", "events", "partition", "context")
-"""What a function may ask for by name, beside its upstream assets."""
 
 ExecutorName = Literal["async", "thread", "process", "command"] | str
 Version = Literal["value", "file"] | Callable[[Any], str]

@@ -16,6 +16,9 @@ from reactor.core.duration import Duration, duration
 from reactor.core.field import Path, named
 from reactor.core.trigger.expression import Trigger
 
+INJECTED = ("event", "events", "partition", "context")
+"""What a function may ask for by name, beside its upstream assets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

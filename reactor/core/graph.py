@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from reactor.core.asset import Asset, Rule
+from reactor.core.asset import INJECTED, Asset, Rule
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.trigger.expression import AssetEvents, Source, leaves, same_sensor
 
@@ -136,7 +136,7 @@ def _check_upstreams(assets: Mapping[str, Asset], problems: list[Problem]) -> No
                     Problem(
                         f"{asset.name} asks for {upstream.name}, which is no asset",
                         asset.where,
-                        nearest(upstream.name, assets),
+                        nearest(upstream.name, [*assets, *INJECTED]),
                     )
                 )
 

@@ -49,6 +49,8 @@ class Accounts:
             self._log.warning(
                 "predicate raised", rule=raised.rule, event_id=raised.event, error=raised.error
             )
+        if expired := facts.expired.get("expired"):
+            self._log.warning("partial matches expired: they will not fire", count=expired)
         for change in facts.changes:
             self._count(change)
         metrics.steps(running=reactor.running, waiting=reactor.waiting)
@@ -76,5 +78,7 @@ class Accounts:
                 self._metrics.step_ended(after.asset, str(after.status), ran)
             case Table.MATERIALIZATION:
                 self._metrics.materialized(after.asset, after.at)
+            case Table.RULE if before is not None and before.fingerprint != after.fingerprint:
+                self._log.warning("rule changed: it starts afresh", rule=after.rule)
             case _:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -33,35 +34,54 @@ class Events(Sequence[Event]):
 
 
 class StepLog:
-    """`context.log`: what is said here is logged by the service and kept with the run."""
+    """`context.log`: what is said here is logged by the service and kept with the run.
+
+    Takes circumstances as keywords, `log.info("loaded", rows=3)`, and also the older way,
+    `log.info("loaded %d rows", 3)`.
+    """
 
     __slots__ = ("_keep", "_log")
 
     def __init__(self, log: Log, keep: Callable[[str], None]) -> None:
         self._log, self._keep = log, keep
 
-    def debug(self, event: str, **about: Any) -> None:
+    def debug(self, event: str, *args: object, **about: Any) -> None:
         """Says something that matters only when looking for a mistake."""
-        self._log.debug(event, **about)
+        self._say("", self._log.debug, event, args, about)
 
-    def info(self, event: str, **about: Any) -> None:
+    def info(self, event: str, *args: object, **about: Any) -> None:
         """Says what happened."""
-        self._keep(_line(event, about))
-        self._log.info(event, **about)
+        self._say("", self._log.info, event, args, about)
 
-    def warning(self, event: str, **about: Any) -> None:
+    def warning(self, event: str, *args: object, **about: Any) -> None:
         """Says what somebody should look at."""
-        self._keep(_line(f"warning: {event}", about))
-        self._log.warning(event, **about)
+        self._say("warning: ", self._log.warning, event, args, about)
 
-    def error(self, event: str, **about: Any) -> None:
+    def error(self, event: str, *args: object, **about: Any) -> None:
         """Says what went wrong."""
-        self._keep(_line(f"error: {event}", about))
-        self._log.error(event, **about)
+        self._say("error: ", self._log.error, event, args, about)
 
+    critical = error
 
-def _line(event: str, about: Mapping[str, Any]) -> str:
-    return " ".join([event, *(f"{name}={value!r}" for name, value in about.items())])
+    def exception(self, event: str, *args: object, **about: Any) -> None:
+        """Says what went wrong, with the exception that is being handled."""
+        self._say("error: ", self._log.error, event, args, {**about, "exc_info": True})
+
+    def _say(
+        self,
+        prefix: str,
+        say: Callable[..., Any],
+        event: str,
+        args: Sequence[object],
+        about: Mapping[str, Any],
+    ) -> None:
+        text = event % tuple(args) if args else event
+        told = [f"{name}={value!r}" for name, value in about.items() if name != "exc_info"]
+        self._keep(" ".join([prefix + text, *told]))
+        if about.get("exc_info"):
+            for line in traceback.format_exc().rstrip().splitlines():
+                self._keep(line)
+        say(text, **about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from reactor.core.errors import StepError
 from reactor.core.event import Event
 from reactor.core.ranges import Ranges, count, numbers
-from reactor.ports import Log, Store
+from reactor.ports import Store
 
 RECENT = 20_000
 
@@ -19,8 +20,8 @@ RECENT = 20_000
 class Hand:
     """Answers events by their sequence numbers: from memory if all are there, else the store."""
 
-    def __init__(self, store: Store, sensors: Mapping[str, Any], log: Log) -> None:
-        self._store, self._sensors, self._log = store, sensors, log
+    def __init__(self, store: Store, sensors: Mapping[str, Any]) -> None:
+        self._store, self._sensors = store, sensors
         self._recent: OrderedDict[int, Event] = OrderedDict()
 
     def keep(self, accepted: Sequence[tuple[int, Event]]) -> None:
@@ -43,14 +44,18 @@ class Hand:
         return [self._recent.get(seq) or self._restored(event) for seq, event in stored]
 
     def _restored(self, event: Event) -> Event:
-        """The event with its payload decoded again by its sensor."""
+        """The event with its payload decoded again by its sensor.
+
+        Raises: StepError if the sensor can no longer read it, since its model changed.
+        """
         if event.data is not None or event.raw is None:
             return event
         sensor = self._sensors.get(event.source)
         restore = sensor.restore if sensor is not None else from_json
         try:
             return replace(event, data=restore(event.raw))
-        except Exception as error:  # noqa: BLE001 - the model changed since: hand over the bytes
-            self._log.warning("stored event not readable", event_id=event.id, error=repr(error))
-            headers = {**event.headers, "reactor-unreadable": str(error)}
-            return replace(event, data=event.raw, headers=headers)
+        except Exception as error:
+            raise StepError(
+                f"event {event.id} was recorded before {event.source} changed: {error}",
+                hint="let the model read both, then resume the run",
+            ) from error

@@ -144,7 +144,7 @@ class Host:
         self._requests: deque[_Request] = deque()
         self._held: list[tuple[Post | None, Batch]] = []
         self._attempts: dict[tuple[int, int], anyio.CancelScope] = {}
-        self._hand = Hand(store, self.graph.sensors, self.log)
+        self._hand = Hand(store, self.graph.sensors)
         self._last_now = datetime.min.replace(tzinfo=UTC)
         self._stopping = False
         self._reactor: Reactor | None = None

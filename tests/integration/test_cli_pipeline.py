@@ -1,6 +1,7 @@
 """Commands that look at a pipeline and need no service: check, graph, plan, init."""
 
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
