@@ -21,6 +21,9 @@ from typer.main import get_command
 from reactor.cli.complaint import BadUsage, complain, print_anything
 from reactor.core.errors import DefinitionError, ReactorError, SettingsError
 
+LISTED = ("runs", "events", "deadletters", "assets", "rules", "sensors")
+"""The commands that list when they are told nothing else."""
+
 UsageError: Any = typer.BadParameter.__base__
 
 FIRST, LOOK, RUN, ASK = "Start here", "Look at a pipeline", "Run it", "Ask a running service"
@@ -116,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = get_command(app)(arguments, prog_name="reactor", standalone_mode=False)
+        given = _with_list(sys.argv[1:] if arguments is None else arguments)
+        code = get_command(app)(given, prog_name="reactor", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except UsageError as error:
@@ -130,6 +134,15 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - the last boundary
         return _complain(error)
+
+
+def _with_list(arguments: Sequence[str]) -> list[str]:
+    """`runs --json` means `runs list --json`, as `runs` alone means `runs list`."""
+    match list(arguments):
+        case [name, option, *rest] if name in LISTED and option.startswith("-"):
+            if option not in ("-h", "--help"):
+                return [name, "list", option, *rest]
+    return list(arguments)
 
 
 def _complain(error: Exception) -> int:

@@ -88,6 +88,11 @@ class Graph:
         order.reverse()
         return tuple(order)
 
+    def heard(self) -> frozenset[str]:
+        """The assets whose own events some rule listens to."""
+        found = (leaf for rule in self.rules.values() for leaf in leaves(rule.trigger))
+        return frozenset(leaf.asset for leaf in found if isinstance(leaf, AssetEvents))
+
     def ancestors(self, asset: str) -> tuple[str, ...]:
         """Everything the asset is made from, in the order of declaration."""
         seen: set[str] = set()

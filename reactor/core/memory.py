@@ -23,6 +23,7 @@ KEY_CAP = 100_000
 Place = tuple[str, int, str | None]
 """A rule, the number of an operator in it, and a key."""
 
+_PLAIN = frozenset({int, str, float, bool, type(None)})
 _Timer = tuple[int, str, int, bool, str]
 
 
@@ -160,8 +161,7 @@ def _place(timer: _Timer) -> Place:
 
 
 def _copied(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {name: _copied(value) for name, value in cast("dict[str, Any]", data).items()}
-    if isinstance(data, list):
-        return [_copied(value) for value in cast("list[Any]", data)]
-    return data
+    if type(data) is dict:
+        rows = cast("dict[str, Any]", data)
+        return {k: v if type(v) in _PLAIN else _copied(v) for k, v in rows.items()}
+    return [v if type(v) in _PLAIN else _copied(v) for v in cast("list[Any]", data)]

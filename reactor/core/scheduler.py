@@ -46,6 +46,7 @@ class Scheduler:
 
     def __init__(self, graph: Graph, state: State, slots: int) -> None:
         self._graph, self._state, self._slots = graph, state, slots
+        self._heard = graph.heard()
         self.begin()
         self.reload()
 
@@ -300,6 +301,8 @@ class Scheduler:
             self.effects.append(notice)
 
     def _tell(self, step: Step, what: str, now: datetime, **about: object) -> None:
+        if step.asset not in self._heard:
+            return
         data = {"asset": step.asset, "partition": step.partition, "step": step.id, **about}
         self.events.append(
             Event(

@@ -66,7 +66,10 @@ class Accounts:
             case Table.RUN:
                 if before is None:
                     self._log.info(
-                        "run planned", run=after.id, rule=after.rule, because=after.because
+                        "run planned",
+                        run=after.id,
+                        rule=after.rule,
+                        because=after.because.removeprefix("because "),
                     )
                 if ended:
                     self._metrics.run_ended(str(after.status))

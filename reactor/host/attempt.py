@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ from reactor.host.context import Context, Events, StepLog
 from reactor.pipeline import Check, Output, Work
 from reactor.ports import Executor, Job, Log
 
+_ROOMS = Path(__file__).parent.parent
+_OURS = (f"{_ROOMS / 'host'}/", f"{_ROOMS / 'executors'}/")
 EVENTS_LIMIT = 64 * 1024
 """Bytes of events that a command gets in its environment at most."""
 
@@ -157,11 +159,22 @@ class Workshop:
 
     def _failed(self, start: Start, error: Exception) -> Finished:
         number = start.number
-        for line in "".join(traceback.format_exception(error)).rstrip().splitlines():
+        for line in "".join(_shown(error)).rstrip().splitlines():
             self.emit(start.step, number, "stderr", line)
         known = isinstance(error, ReactorError)
         text = str(error) if known else f"{type(error).__name__}: {error}"
         return Finished(start.step, number, Ending.FAILED, error=text[:4_000])
+
+
+def _shown(error: Exception) -> Iterator[str]:
+    """The traceback less the frames that are ours: a user's error begins in the user's code."""
+    told: traceback.TracebackException | None = traceback.TracebackException.from_exception(error)
+    whole = told
+    while told is not None:
+        theirs = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
+        told.stack = traceback.StackSummary.from_list(theirs)
+        told = told.__cause__ or told.__context__
+    return whole.format() if whole is not None else iter(())
 
 
 def _plain(value: Any, start: Start) -> Any:

@@ -123,6 +123,12 @@ def test_an_emitted_event_is_recorded_and_shows_what_it_launched(run: Command) -
     assert f"{number}    succeeded" in event
 
 
+def test_a_list_takes_its_options_without_being_named(run: Command) -> None:
+    named, short = run("events", "list", "--json"), run("events", "--json")
+    assert (short.code, short.out) == (0, named.out)
+    assert run("events", "--limit", "1").code == 0
+
+
 def test_an_event_that_is_known_is_taken_once(run: Command) -> None:
     for _ in range(2):
         assert run("emit", "payments", '{"amount": 1}', "--id", "twice").code == 0

@@ -556,3 +556,26 @@ async def test_what_a_step_says_is_kept_with_it(tmp_path: Path) -> None:
             ]
 
         await until(kept)
+
+
+async def test_a_traceback_begins_in_the_users_code(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+    hook = Webhook("orders")
+
+    @shop.asset(on=hook)
+    def broken() -> None:
+        raise ValueError("no such table")
+
+    async with serving(shop, tmp_path) as served:
+        await served.host.submit(posted(hook, "one"))
+        await served.until_status("broken", "failed")
+        [step] = await served.steps("broken")
+
+        async def kept() -> list[str]:
+            return [line["text"] for line in await served.store.read.log(step["id"])]
+
+        await until(kept)
+        lines = await kept()
+        assert lines[0].startswith("Traceback")
+        assert "in broken" in lines[1]
+        assert lines[-1] == "ValueError: no such table"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from reactor.core.ranges import numbers, union
+from reactor.core.ranges import Ranges, count, numbers, union
 from reactor.core.trigger.expression import Pair
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -253,7 +253,8 @@ def _between(side: list[list[Any]], low: int, high: int) -> list[list[Any]]:
 class Collecting(Operator):
     """What Batch and Debounce share: `spans`, `time`, `first`, `label` collected per key.
 
-    `spans` are the events, as sorted stretches [low, high], so that a burst of any length is small.
+    `spans` are the events, as sorted stretches (low, high, low, high, ...), so that a burst of any
+    length is small.
     """
 
     def _collect(self, data: dict[str, Any], match: Match, now: int) -> None:
@@ -270,7 +271,7 @@ class Collecting(Operator):
         for _, match in arrivals:
             data = moment.data(self.number, match.key)
             self._collect(data, match, moment.now)
-            if self._full(data, moment.now) or len(data["spans"]) > SPAN_CAP:
+            if self._full(data, moment.now) or len(data["spans"]) > 2 * SPAN_CAP:
                 fired.append(self._emit(match.key, data, "full"))
         return fired
 
@@ -326,8 +327,8 @@ class ThrottleOf(Operator):
                 fired.append(match)
             elif self.trailing:
                 _keep(data, match)
-                if len(data["spans"]) > SPAN_CAP:
-                    low, high = data["spans"].pop(0)
+                if len(data["spans"]) > 2 * SPAN_CAP:
+                    low, high, *data["spans"] = data["spans"]
                     data["count"] -= high - low + 1
                     moment.lost("expired", high - low + 1)
             else:
@@ -347,25 +348,29 @@ class ThrottleOf(Operator):
 
 def _keep(data: dict[str, Any], match: Match) -> None:
     """Adds the events of a match to those that are kept."""
-    spans: list[list[int]] = data.setdefault("spans", [])
+    spans: list[int] = data.setdefault("spans", [])
     for seq in match.events:
-        if spans and seq == spans[-1][1] + 1:
-            spans[-1][1] = seq
-        elif not spans or seq > spans[-1][1]:
-            spans.append([seq, seq])
+        if spans and seq == spans[-1] + 1:
+            spans[-1] = seq
+        elif not spans or seq > spans[-1]:
+            spans += (seq, seq)
         else:
-            merged = union(tuple((low, high) for low, high in spans), ((seq, seq),))
-            spans[:] = [list(span) for span in merged]
-            data["count"] = sum(high - low + 1 for low, high in spans)
+            merged = union(_ranges(spans), ((seq, seq),))
+            spans[:] = [end for span in merged for end in span]
+            data["count"] = count(merged)
             continue
         data["count"] = data.get("count", 0) + 1
     data["time"] = max(match.time, data.get("time", match.time))
     data["label"] = match.label
 
 
+def _ranges(spans: list[int]) -> Ranges:
+    return tuple(zip(spans[::2], spans[1::2], strict=True))
+
+
 def _kept(key: str | None, data: dict[str, Any], tail: Callable[[str], str]) -> Match:
     """One match of all events that were kept; its label ends as `tail` makes of how many more."""
-    events = tuple(numbers(tuple((low, high) for low, high in data["spans"])))
+    events = tuple(numbers(_ranges(data["spans"])))
     more = f" and {len(events) - 1} more" if len(events) > 1 else ""
     return Match(events, data["time"], key, f"{data['label']}{tail(more)}")
 
