@@ -17,6 +17,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
+from reactor import logs
 from reactor.core.decision import (
     Arrived,
     Decision,
@@ -447,7 +448,7 @@ class Host:
     async def _attempt(self, start: Start) -> None:
         place = (start.step, start.number)
         outcome = cancelled(start)
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope() as scope, logs.about(run=start.runs[-1], step=start.step):
             self._attempts[place] = scope
             outcome = await self._workshop.carry_out(start)
         if scope.cancelled_caught and not self._stopping:
