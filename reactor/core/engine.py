@@ -87,10 +87,6 @@ class Engine:
                 self._state.put(Table.RULE, (name,), RuleState(name, fingerprint))
         return tuple(name for name in self._fingerprints if name in changed)
 
-    def listens(self, source: str) -> bool:
-        """Whether any rule has a leaf on this source."""
-        return source in self._index
-
     def deadline(self) -> datetime | None:
         """When the engine next acts by itself."""
         return self._memory.deadline()

@@ -71,12 +71,11 @@ class Reactor:
         while True:
             self._launch(fired, now)
             scheduler.settle(now)
-            if not scheduler.events:
+            happened = scheduler.happened()
+            if not happened:
                 break
-            happened, scheduler.events = scheduler.events, []
             for event in happened:
-                if engine.listens(event.source):
-                    engine.arrive(event.source, [event], now)
+                engine.arrive(event.source, [event], now)
         engine.mark()
         return Decision(
             Facts(
@@ -133,10 +132,10 @@ class Reactor:
             case Materialize():
                 self._by_hand(each, now)
             case SetPaused(kind, name, paused):
-                if paused:
-                    self.state.put(Table.PAUSE, (kind, name), Pause(kind, name, now))
-                else:
+                if not paused:
                     self.state.drop(Table.PAUSE, kind, name)
+                elif self.state.get(Table.PAUSE, kind, name) is None:
+                    self.state.put(Table.PAUSE, (kind, name), Pause(kind, name, now))
                 self._scheduler.pauses_changed()
             case _:
                 assert_never(each)

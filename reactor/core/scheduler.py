@@ -1,7 +1,7 @@
-"""Which steps start now, which wait, retry, are blocked or end: the machine between plans and work.
+"""Which steps start now, and which wait: the machine between plans and work.
 
-Knows: live runs and steps, retries, timeouts, pools. Refuses to know: events and rules (engine.py),
-and how work is done.
+Knows: live runs and steps, pauses, pools. Refuses to know: events and rules (engine.py), what
+becomes of a step when its attempt ends (outcome.py), and how work is done.
 
 Laws: every change of a step's status goes through `Step.to`; a step starts only when nothing stands
 in its way (wave.py), its inputs exist, and its pool and the whole have room; among those, priority,
@@ -15,45 +15,39 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from reactor.core import alert
 from reactor.core.agenda import Agenda
-from reactor.core.asset import Retry
 from reactor.core.decision import Effect, Ending, Finished, ResumeRun, Start, Stop
 from reactor.core.demand import Demands, Launch
-from reactor.core.duration import spoken
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.outcome import TIMED_OUT, Outcomes
 from reactor.core.pool import Pools, Rank
 from reactor.core.ranges import Ranges
-from reactor.core.run import (
-    Attempt,
-    Materialization,
-    Run,
-    RunStatus,
-    Step,
-    StepStatus,
-)
+from reactor.core.run import Attempt, Materialization, Run, RunStatus, Step, StepStatus
 from reactor.core.state import State, Table
 from reactor.core.wave import Place, Waves
 
-LOST_LIMIT = 3
-"""A step whose process died this often under it is given up."""
-TIMED_OUT = "timed out"
-
 
 class Scheduler:
-    """Takes launches and outcomes; its `effects` and asset `events` wait to be collected."""
+    """Takes launches and outcomes; effects and asset events wait to be collected."""
 
     def __init__(self, graph: Graph, state: State, slots: int) -> None:
         self._graph, self._state, self._slots = graph, state, slots
-        self._heard = graph.heard()
-        self.begin()
         self.reload()
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What is to be done once this turn is recorded."""
+        return self._outcomes.effects
 
     def begin(self) -> None:
         """Starts a turn: nothing to do, nothing to tell."""
-        self.effects: list[Effect] = []
-        self.events: list[Event] = []
+        self._outcomes.effects, self._outcomes.events = [], []
+
+    def happened(self) -> list[Event]:
+        """The events of assets since it was asked last."""
+        events, self._outcomes.events = self._outcomes.events, []
+        return events
 
     def reload(self) -> None:
         """Derives everything from the state: after a load, or after a turn was undone."""
@@ -61,6 +55,9 @@ class Scheduler:
         self._demands = Demands(self._graph, self._state, self._waves)
         self._pools = Pools(self._graph.pools, self._slots)
         self._agenda = Agenda(self._state.rows[Table.STEP])
+        self._outcomes = Outcomes(
+            self._graph, self._state, self._waves, self._demands, self._agenda
+        )
         self._demands.reload()
         for step in self._live():
             self._agenda.enter(step, len(self._waves.needs))
@@ -123,8 +120,13 @@ class Scheduler:
                 self._demands.let_go(step, {id}, StepStatus.CANCELLED, reason, now)
 
     def resume(self, command: ResumeRun, now: datetime) -> None:
-        """Lets a failed or cancelled run go on from where it ended."""
-        if self._state.get(Table.RUN, command.run.id) is None:
+        """Lets a failed or cancelled run go on from where it ended.
+
+        One that goes already, or whose steps are no longer kept, is left as it is.
+        """
+        known = {step.id for step in command.steps}
+        whole = all(work.step in known for work in command.run.works)
+        if whole and self._state.get(Table.RUN, command.run.id) is None:
             self._demands.resume(command.run, command.steps, now)
 
     def pauses_changed(self) -> None:
@@ -177,145 +179,7 @@ class Scheduler:
         if step is None or step.status is not StepStatus.RUNNING or step.tries != outcome.number:
             return
         self._pools.count(self._pool(step), -1)
-        self._close_attempt(step, outcome, now)
-        timed_out = step.stopping == TIMED_OUT
-        match outcome.ending:
-            case Ending.SUCCEEDED:
-                self._succeed(step, outcome, now)
-            case _ if step.stopping and not timed_out:
-                self._cancelled(step, now)
-            case Ending.FAILED:
-                if outcome.check:
-                    self._spoil(step)
-                self._try_again(step, outcome.error, outcome.retryable, now)
-            case _ if timed_out:
-                self._try_again(step, self._timeout_text(step), True, now)
-            case Ending.CANCELLED:
-                self._again(replace(step, attempt=step.attempt - 1))
-            case Ending.LOST:
-                self._lost(step, now)
-
-    def _spoil(self, step: Step) -> None:
-        """A blocking check refused what a step wrote: readers wait until there is good data again.
-
-        A versioned asset still has its last version; one that is overwritten has nothing.
-        """
-        asset = self._graph.assets.get(step.asset)
-        if asset is None or not asset.versioned:
-            self._state.drop(Table.MATERIALIZATION, step.asset, step.partition)
-
-    def _cancelled(self, step: Step, now: datetime) -> None:
-        """A step that was being stopped ended, in whatever way."""
-        ended = step.to(StepStatus.CANCELLED, finished=now, note=step.stopping)
-        self._state.put(Table.STEP, (step.id,), ended)
-        self._demands.leave(ended)
-        for below, runs in self._demands.below(step):
-            self._demands.let_go(below, runs, StepStatus.CANCELLED, step.stopping, now)
-
-    def _timeout_text(self, step: Step) -> str:
-        asset = self._graph.assets.get(step.asset)
-        return f"timed out after {spoken(asset.timeout)}" if asset and asset.timeout else TIMED_OUT
-
-    def _close_attempt(self, step: Step, outcome: Finished, now: datetime) -> None:
-        key = (step.id, step.tries)
-        known: Attempt | None = self._state.get(Table.ATTEMPT, *key)
-        begun = known or Attempt(step.id, step.tries, step.started or now)
-        error = outcome.error
-        if outcome.ending is Ending.CANCELLED and step.stopping:
-            error = self._timeout_text(step) if step.stopping == TIMED_OUT else step.stopping
-        closed = replace(begun, finished=now, outcome=outcome.ending.value, error=error)
-        self._state.put(Table.ATTEMPT, key, closed)
-        self._state.forget(Table.ATTEMPT, *key)
-
-    def _succeed(self, step: Step, outcome: Finished, now: datetime) -> None:
-        place = (step.asset, step.partition)
-        last: Materialization | None = self._state.get(Table.MATERIALIZATION, *place)
-        same = last is not None and outcome.version is not None and last.version == outcome.version
-        status = StepStatus.UNCHANGED if same else StepStatus.MATERIALIZED
-        row = Materialization(
-            step.asset,
-            step.partition,
-            last.step if same and last else step.id,
-            now,
-            outcome.handle,
-            outcome.version,
-            outcome.metadata,
-            step.inputs,
-        )
-        self._state.put(Table.MATERIALIZATION, place, row)
-        note = f"version {outcome.version} as before" if same else ""
-        self._end_well(step.to(status, finished=now, note=note, stopping=""))
-        if not same:
-            self._tell(step, "materialized", now, handle=outcome.handle)
-        for waiting in self._waves.came(place):
-            if waiting.status is StepStatus.BLOCKED:
-                self._state.put(Table.STEP, (waiting.id,), waiting.to(StepStatus.PENDING, note=""))
-                self._demands.requeue([waiting.id])
-        notice = alert.recovered(self._state, step, now)
-        if notice:
-            self.effects.append(notice)
-
-    def _end_well(self, step: Step) -> None:
-        self._state.put(Table.STEP, (step.id,), step)
-        self._demands.leave(step)
-
-    def _try_again(self, step: Step, error: str, retryable: bool, now: datetime) -> None:
-        asset = self._graph.assets.get(step.asset)
-        retry = asset.retry if asset else Retry(0)
-        if retryable and step.attempt <= retry.times:
-            due = now + retry.wait(step.attempt, step.run_key)
-            row = step.to(StepStatus.RETRYING, due=due, note=error, stopping="")
-            self._state.put(Table.STEP, (step.id,), row)
-            self._agenda.enter(row, len(self._waves.needs))
-            self._waves.refresh([step.id])
-            return
-        tries = "1 attempt" if step.attempt == 1 else f"{step.attempt} attempts"
-        self._fail(step, error, f"failed after {tries}", now)
-
-    def _lost(self, step: Step, now: datetime) -> None:
-        lost = step.lost + 1
-        if lost >= LOST_LIMIT:
-            text = f"lost {lost} times with the process that ran it"
-            self._fail(replace(step, lost=lost), text, text, now)
-            return
-        self._again(replace(step, lost=lost, attempt=step.attempt - 1))
-
-    def _again(self, step: Step) -> None:
-        row = step.to(StepStatus.PENDING, started=None, stopping="")
-        self._state.put(Table.STEP, (step.id,), row)
-        self._demands.requeue([step.id])
-
-    def _fail(self, step: Step, error: str, what: str, now: datetime) -> None:
-        failed = step.to(StepStatus.FAILED, finished=now, note=error, stopping="")
-        self._state.put(Table.STEP, (step.id,), failed)
-        below = self._demands.below(step)
-        for waiting, runs in below:
-            note = f"{step.asset} {what}"
-            self._demands.let_go(waiting, runs, StepStatus.BLOCKED, note, now)
-        self._demands.leave(failed)
-        self._tell(step, "failed", now, error=error)
-        names = list(dict.fromkeys(waiting.asset for waiting, _ in below))
-        owner = self._graph.assets[step.asset].owner if step.asset in self._graph.assets else ""
-        notice = alert.failed(self._state, step, owner, what, names, now)
-        if notice:
-            self.effects.append(notice)
-
-    def _tell(self, step: Step, what: str, now: datetime, **about: object) -> None:
-        if step.asset not in self._heard:
-            return
-        data = {"asset": step.asset, "partition": step.partition, "step": step.id, **about}
-        self.events.append(
-            Event(
-                id=f"{step.id}/{step.tries}/{what}",
-                source=f"asset:{step.asset}",
-                type=what,
-                subject=step.asset,
-                time=now,
-                received=now,
-                data=data,
-                key=step.partition,
-            )
-        )
+        self._outcomes.take(step, outcome, now)
 
     def settle(self, now: datetime) -> None:
         """Starts all that may start, ends runs that are through, until nothing moves."""
@@ -403,7 +267,7 @@ class Scheduler:
         )
         if not step.root and inputs and last is not None and last.inputs == inputs:
             note = "its inputs are those of its last success"
-            self._end_well(step.to(StepStatus.UNCHANGED, finished=now, note=note))
+            self._outcomes.end_well(step.to(StepStatus.UNCHANGED, finished=now, note=note))
             return
         causes = self._demands.causes(step)
         running = step.to(
@@ -423,7 +287,7 @@ class Scheduler:
         self._agenda.enter(running, len(self._waves.needs))
         self._waves.started(running)
         self._demands.claimed(step.id)
-        self.effects.append(
+        self._outcomes.effects.append(
             Start(
                 step.id,
                 running.tries,
@@ -439,9 +303,12 @@ class Scheduler:
         )
 
     def _stop(self, step: Step, reason: str) -> None:
+        """Stops an attempt, once; an operator's reason stands above that it took too long."""
+        if step.stopping and step.stopping != TIMED_OUT:
+            return
+        self._state.put(Table.STEP, (step.id,), replace(step, stopping=reason))
         if not step.stopping:
-            self._state.put(Table.STEP, (step.id,), replace(step, stopping=reason))
-            self.effects.append(Stop(step.id, step.tries, reason))
+            self._outcomes.effects.append(Stop(step.id, step.tries, reason))
 
     @property
     def running(self) -> int:

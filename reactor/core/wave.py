@@ -39,8 +39,8 @@ class Waves:
     def __init__(self, graph: Graph, steps: Mapping[Key, Step]) -> None:
         self._graph = graph
         self._steps = steps
-        self._upstream = {
-            asset.name: tuple(upstream.name for upstream in asset.upstream)
+        self._reads: dict[str, tuple[Place, ...]] = {
+            asset.name: tuple((upstream.name, None) for upstream in asset.upstream)
             for asset in graph.assets.values()
         }
         self.needs: dict[int, set[int]] = {}
@@ -60,13 +60,12 @@ class Waves:
         """The row of a step that is in the line."""
         return self._steps[(id,)]
 
-    def reads(self, step: Step) -> list[Place]:
+    def reads(self, step: Step) -> tuple[Place, ...]:
         """The asset partitions a step reads; with a partition also the unpartitioned whole."""
-        names = self._upstream.get(step.asset, ())
-        places: list[Place] = [(name, step.partition) for name in names]
-        if step.partition is not None:
-            places.extend((name, None) for name in names)
-        return places
+        whole = self._reads.get(step.asset, ())
+        if step.partition is None:
+            return whole
+        return (*((name, step.partition) for name, _ in whole), *whole)
 
     def enter(self, step: Step, needs: Iterable[int]) -> None:
         """Puts a step at the end of the line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reactor.core.asset import Pending, Retry
+from reactor.core.decision import ResumeRun
 from reactor.core.field import field
 from reactor.core.run import StepStatus
 from reactor.core.state import Table
@@ -290,6 +291,14 @@ def test_resuming_a_run_that_still_goes_changes_nothing() -> None:
     assert stage.resume(1).facts.changes == ()
 
 
+def test_a_run_whose_steps_are_no_longer_kept_cannot_be_resumed() -> None:
+    stage = Stage(drawn("raw, clean(raw)"))
+    stage.fire("raw")
+    stage.fails("raw")
+    decision = stage.receive(ResumeRun(stage.run(1), (stage.step(1),)))
+    assert decision.facts.changes == ()
+
+
 def test_a_resume_skips_assets_that_are_no_more() -> None:
     stage = Stage(drawn("raw, clean(raw)"))
     stage.fire("raw")
@@ -324,5 +333,5 @@ def test_nothing_of_an_ended_run_is_remembered() -> None:
     assert stage.reactor.waiting == stage.reactor.running == 0
     for part in (stage.reactor._scheduler._waves, stage.reactor._scheduler._demands):  # pyright: ignore[reportPrivateUsage]
         derived = {n: v for n, v in vars(part).items() if isinstance(v, dict | set | list)}
-        fixed = {"_steps", "_upstream"}
+        fixed = {"_steps", "_reads"}
         assert {n: v for n, v in derived.items() if v and n not in fixed} == {}

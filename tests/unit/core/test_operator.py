@@ -216,7 +216,7 @@ def test_a_batch_of_any_length_is_kept_small() -> None:
     events = [A.event(f"a{n}") for n in range(2_000)]
     ear.receive(Arrived("a", events))
     [row] = ear.reactor.state.rows[Table.NODE].values()
-    assert row.data["spans"] == [[1, 2_000]]
+    assert row.data["spans"] == [1, 2_000]
 
 
 def test_a_batch_of_too_many_stretches_fires_early(monkeypatch: pytest.MonkeyPatch) -> None:

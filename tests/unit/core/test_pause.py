@@ -117,3 +117,20 @@ def test_a_paused_run_can_be_cancelled() -> None:
     assert stage.ends_of_runs == ["cancelled"]
     stage.unpause("asset", "raw")
     assert stage.running == []
+
+
+def test_a_pause_that_is_asked_for_twice_counts_from_the_first() -> None:
+    stage = Stage(drawn("raw"))
+    stage.pause("asset", "raw")
+    stage.passes("1h")
+    assert stage.pause("asset", "raw").facts.changes == ()
+    stage.unpause("asset", "raw")
+    assert stage.unpause("asset", "raw").facts.changes == ()
+
+
+def test_what_is_paused_need_not_exist_and_sensors_are_not_the_cores_to_pause() -> None:
+    stage = Stage(drawn("raw"))
+    stage.pause("asset", "gone")
+    stage.pause("sensor", "raw")
+    stage.fire("raw")
+    assert stage.running == ["raw"]
