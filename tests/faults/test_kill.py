@@ -51,6 +51,11 @@ class Service:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    @property
+    def starts(self) -> int:
+        """How often it came so far as to listen, and so to heed a signal."""
+        return (self._folder / "service.log").read_text().count('"listening"')
+
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -146,7 +151,9 @@ async def test_ten_kills_in_a_burst_lose_nothing_and_do_nothing_twice(
                     await until(partial(_grew, tmp_path, progress, before))
                     await anyio.sleep(chance.uniform(0, 0.15))
                     served.kill()
+            starts = served.starts
             served.start()
+            await until(lambda: served.starts > starts)
             await until(lambda: number(tmp_path, accepted) >= MESSAGES + FILES, 120)
             unfinished = "select count(*) from run where finished is null"
             await until(lambda: number(tmp_path, unfinished) == 0)
