@@ -35,6 +35,14 @@ EVENTS_LIMIT = 64 * 1024
 Load = Callable[[Ranges], Any]
 
 
+class _CheckFailed(StepError):
+    """A blocking check refused the new handle."""
+
+    def __init__(self, check: str, what: str, where: str) -> None:
+        super().__init__(what, where=where)
+        self.check = check
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What attempts are carried out with.
@@ -139,7 +147,7 @@ class Workshop:
                 continue
             text = f"check {check.name} failed" + (f": {error}" if error else "")
             if check.blocking:
-                raise StepError(text, where=check.where)
+                raise _CheckFailed(check.name, text, check.where)
             job.emit("check", text)
             self.log(asset=work.asset).warning("check failed", check=check.name, error=error)
 
@@ -162,8 +170,9 @@ class Workshop:
         for line in "".join(_shown(error)).rstrip().splitlines():
             self.emit(start.step, number, "stderr", line)
         known = isinstance(error, ReactorError)
+        check = error.check if isinstance(error, _CheckFailed) else ""
         text = str(error) if known else f"{type(error).__name__}: {error}"
-        return Finished(start.step, number, Ending.FAILED, error=text[:4_000])
+        return Finished(start.step, number, Ending.FAILED, error=text[:4_000], check=check)
 
 
 def _shown(error: Exception) -> Iterator[str]:
