@@ -12,18 +12,22 @@ from enum import StrEnum
 from typing import Any
 
 from reactor.core.event import Event
+from reactor.core.ranges import Range, Ranges
 from reactor.core.run import Run, Step
 from reactor.core.state import Alert, Change
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Events that one sensor saw, in its order, none of them known before."""
+    """Events that one sensor saw, in its order, none of them known before.
+
+    `upto`: with these, all that happened until then (event time) has been handed in. Nothing is
+    concluded from the absence of an event before its sensor has said so; None says nothing new.
+    """
 
     sensor: str
-    events: Sequence[Event]
+    events: Sequence[Event] = ()
+    upto: datetime | None = None
 
 
 class Ending(StrEnum):
@@ -123,6 +127,26 @@ class PredicateRaised:
     error: str
 
 
+class Word(StrEnum):
+    """What became of an event that a rule let in and that will not fire it."""
+
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+    THROTTLED = "throttled"
+    DEDUPLICATED = "deduplicated"
+    FILTERED = "filtered"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became, this turn, of events that a rule will not fire for; `why` in words."""
+
+    rule: str
+    word: Word
+    events: Ranges
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What one turn records.
@@ -137,6 +161,7 @@ class Facts:
     raised: Sequence[PredicateRaised] = ()
     filtered: Mapping[str, int] = field(default_factory=lambda: {})
     expired: Mapping[str, int] = field(default_factory=lambda: {})
+    fates: Sequence[Fate] = ()
 
 
 @dataclass(frozen=True, slots=True)

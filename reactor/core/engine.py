@@ -18,7 +18,8 @@ from reactor.core.decision import PredicateRaised
 from reactor.core.event import Event
 from reactor.core.field import MISSING
 from reactor.core.graph import Graph
-from reactor.core.index import Hit, Index, Listener
+from reactor.core.index import Hit, Index
+from reactor.core.listener import Listener
 from reactor.core.memory import Memory
 from reactor.core.state import RuleState, State, Table
 from reactor.core.trigger.compile import describe

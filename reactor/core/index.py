@@ -12,27 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reactor.core.asset import Rule
 from reactor.core.event import Event
 from reactor.core.field import MISSING, All, Compare, Get, Path, Predicate, Test
-from reactor.core.trigger.compile import Entry, Program, compile_trigger
-
-
-class Listener:
-    """A rule as matching needs it. `leaves` names, for each source, the leaf that stands for it."""
-
-    __slots__ = ("leaves", "name", "number", "partition", "program")
-
-    def __init__(self, rule: Rule, number: int) -> None:
-        self.name, self.number = rule.name, number
-        self.program: Program = compile_trigger(rule.trigger)
-        partition = rule.partition
-        self.partition: Get | None = (
-            partition.getter() if isinstance(partition, Path) else partition
-        )
-        self.leaves: dict[str, int] = {}
-        for entry in self.program.entries:
-            self.leaves.setdefault(entry.source.name, entry.leaf.number)
+from reactor.core.listener import Listener
+from reactor.core.trigger.compile import Entry
 
 
 @dataclass(frozen=True, slots=True)
