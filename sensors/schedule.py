@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from anyio import CapacityLimiter, to_thread
-from cronsim import CronSimError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reactor.core.duration import Duration, duration, spoken
+from reactor.core.duration import Duration, duration
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.core.event import Event
+from reactor.core.timetable import Timetable, timetable
 from reactor.core.trigger.expression import Source
 from reactor.ports import Batch, Desk, Move
-from sensors.tick import Cron, Due, Interval, Missed, Timetable, due
+from sensors.tick import Due, Missed, due
 
 TYPE = "schedule.tick"
 
 _BATCH = 200
-_SHORTEST = timedelta(milliseconds=10)
 # No sleep is longer, so that a clock that was set or a machine that slept is noticed.
 _LONGEST_SLEEP = timedelta(seconds=30)
 _PUT_BACK = timedelta(minutes=1)
@@ -44,8 +42,8 @@ class Schedule(Source):
 
     An event is a `schedule.tick`; its id and its time are the instant of the tick, its data a
     `Tick`. What cron expressions may say, and what they mean where the clocks change, is written in
-    sensors/tick.py. Intervals count from the beginning of 1970 in UTC, not from the start of the
-    service, and know no zone.
+    reactor/core/timetable.py. Intervals count from the beginning of 1970 in UTC, not from the start
+    of the service, and know no zone.
 
     A tick that nobody served within five seconds, because the service was down or the machine
     asleep, was missed.
@@ -86,7 +84,8 @@ class Schedule(Source):
         name: str | None = None,
     ) -> None:
         interval = None if every is None else duration(every)
-        _check(cron, interval, tz, missed, max_catchup)
+        timetable(cron, interval, tz)
+        _check(missed, max_catchup)
         given = {
             "cron": None if cron is None else " ".join(cron.split()),
             "every": interval,
@@ -106,14 +105,12 @@ class Schedule(Source):
     @property
     def text(self) -> str:
         """What it says: `every 10m`, or the expression, with its zone unless that is UTC."""
-        if self.every is not None:
-            return f"every {spoken(self.every)}"
-        return f"{self.cron}" if self.tz == "UTC" else f"{self.cron} {self.tz}"
+        return str(self.timetable)
 
     @property
     def timetable(self) -> Timetable:
         """When it ticks."""
-        return _timetable(self.cron, self.every, self.tz)
+        return timetable(self.cron, self.every, self.tz)
 
     def open(self, desk: Desk) -> Ticking:
         """A sensor that ticks on from the last tick in `desk.positions`."""
@@ -251,29 +248,8 @@ def _written(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _timetable(cron: str | None, every: timedelta | None, tz: str) -> Timetable:
-    return Interval(every) if every is not None else Cron(cron or "", ZoneInfo(tz))
-
-
-def _check(
-    cron: str | None, every: timedelta | None, tz: str, missed: Missed, max_catchup: int
-) -> None:
-    if (cron is None) == (every is None):
-        raise ValueError("a schedule is either a cron expression or every=")
-    if every is not None and tz != "UTC":
-        raise ValueError("an interval knows no time zone: write a cron expression for one")
-    if every is not None and every < _SHORTEST:
-        raise ValueError(f"every {spoken(every)} is too often")
+def _check(missed: Missed, max_catchup: int) -> None:
     if missed not in ("skip", "one", "all"):
         raise ValueError(f"missed is skip, one or all, not {missed!r}")
     if max_catchup < 1:
         raise ValueError(f"max_catchup is at least 1, not {max_catchup}")
-    try:
-        timetable = _timetable(cron, every, tz)
-        coming = next(timetable.after(datetime.now(UTC)), None)
-    except CronSimError as error:
-        raise ValueError(f"{cron!r} is no cron expression: {error}") from None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {tz!r}: write one such as Europe/Berlin") from None
-    if coming is None:
-        raise ValueError(f"{cron!r} never comes")

@@ -1,0 +1,205 @@
+"""When a schedule ticks. Pure: no clock is read here.
+
+Knows: cron expressions, intervals, and what the clocks of a zone do. Refuses to know: what is done
+about a tick, and which were missed (sensors/tick.py).
+
+Laws: the ticks of a timetable depend on nothing but the timetable, so that asking from another
+moment, or after a restart, gives the same ones; each is later than the one before, as an instant.
+Timetables of equal text have equal ticks.
+
+How a cron expression meets a change of the clocks (as in Debian's cron):
+
+- An expression whose minute and hour are both fixed (neither begins with `*`) ticks once a day for
+  each time it names: a time that the clocks skip ticks at the first minute after the gap, once for
+  all that were skipped; a time that comes twice ticks the first time only.
+- An expression with `*` or `*/n` in minute or hour ticks by the time that passes: in the hour that
+  comes twice it ticks in both, and of a skipped hour nothing is made up.
+- With six fields (seconds first) an expression is always of the second kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+from reactor.core.duration import spoken
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Whether an expression ever comes is asked from here: no clock is read, and within 50 years of it
+# each date falls on each day of the week.
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+_SHORTEST = timedelta(milliseconds=10)
+_NICKNAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+class Timetable(Protocol):
+    """What ticks."""
+
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        """The ticks later than `moment`, in order, in UTC; ends if there are no more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron expression of five fields (or six, seconds first), in a time zone.
+
+    Beside the usual: `L` (last day), `LW` (last weekday), `FRI#2` (second Friday), `5L` (last
+    Friday), and the nicknames from @hourly to @yearly. Of the day of the month and the day of the
+    week both must match if either begins with `*`, else one of them.
+    """
+
+    expression: str
+    zone: ZoneInfo
+
+    def __str__(self) -> str:
+        zone = "" if self.zone.key == "UTC" else f" {self.zone.key}"
+        return f"{self.expression}{zone}"
+
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        text = _NICKNAMES.get(self.expression.lower(), self.expression)
+        fields = text.split()
+        fixed = len(fields) == 5 and not any(field.startswith("*") for field in fields[:2])
+        return self._named(text, moment) if fixed else self._passing(text, moment)
+
+    def _named(self, text: str, moment: datetime) -> Iterator[datetime]:
+        """Each wall time that matches, once a day, whatever the clocks do."""
+        last = moment
+        for wall in CronSim(text, self._wall(moment)):
+            at = self._instant(wall)
+            if at > last:
+                yield at
+                last = at
+
+    def _passing(self, text: str, moment: datetime) -> Iterator[datetime]:
+        """Each instant at which the clocks show a wall time that matches."""
+        last = moment
+        while True:
+            offset = self._offset(last)
+            for wall in CronSim(text, self._wall(last)):
+                at = (wall - offset).replace(tzinfo=UTC)
+                change = self._change(last, at)
+                if change is not None:
+                    # Just before it, so that a tick at the very change is found.
+                    last = change - _SECOND
+                    if self._matches(text, change):
+                        yield change
+                    last = change
+                    break
+                yield at
+                last = at
+            else:
+                return
+
+    def _instant(self, wall: datetime) -> datetime:
+        """When the clocks show `wall`, the first time; if they never do, the end of the gap."""
+        first, second = (
+            wall.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+        # Source: PEP 495. In a gap the two lie on both sides of it, in the reverse order.
+        return first if first <= second else self._change(second, first) or first
+
+    def _change(self, start: datetime, end: datetime) -> datetime | None:
+        """The first instant in (start, end] from which the clocks go differently than at start."""
+        offset = self._offset(start)
+        low = start
+        while low < end:
+            high = min(low + _DAY, end)
+            if self._offset(high) != offset:
+                break
+            low = high
+        else:
+            return None
+        while high - low > _SECOND:
+            middle = low + (high - low) // 2
+            low, high = (middle, high) if self._offset(middle) == offset else (low, middle)
+        return high.replace(microsecond=0)
+
+    def _matches(self, text: str, at: datetime) -> bool:
+        wall = self._wall(at)
+        return next(CronSim(text, wall - _SECOND), None) == wall
+
+    def _wall(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone).replace(tzinfo=None, fold=0)
+
+    def _offset(self, at: datetime) -> timedelta:
+        return at.astimezone(self.zone).utcoffset() or timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Every so often, counted from the beginning of 1970 in UTC: `10m` ticks at :00, :10, :20.
+
+    It counts time that passes, and knows no zone: `1d` ticks at midnight UTC.
+    """
+
+    every: timedelta
+
+    def __str__(self) -> str:
+        whole = not self.every % _MILLISECOND
+        return f"every {spoken(self.every) if whole else f'{self.every.total_seconds()}s'}"
+
+    def after(self, moment: datetime) -> Iterator[datetime]:
+        step = self.every // _MICROSECOND
+        count = (moment - _EPOCH) // _MICROSECOND // step
+        while True:
+            count += 1
+            try:
+                yield _EPOCH + timedelta(microseconds=count * step)
+            except OverflowError:
+                return
+
+
+def timetable(cron: str | None, every: timedelta | None, tz: str) -> Timetable:
+    """The timetable of an expression in a zone, or of an interval, which has none (tz is UTC).
+
+    Raises: ValueError for what makes no sense, and for an expression that never comes.
+    """
+    if (cron is None) == (every is None):
+        raise ValueError("a schedule is either a cron expression or every=")
+    if every is not None:
+        return _interval(every, tz)
+    found = Cron(" ".join((cron or "").split()), zone_of(tz))
+    try:
+        coming = next(found.after(_BEGINNING), None)
+    except CronSimError as error:
+        raise ValueError(f"{cron!r} is no cron expression: {error}") from None
+    if coming is None:
+        raise ValueError(f"{cron!r} never comes")
+    return found
+
+
+def zone_of(tz: str) -> ZoneInfo:
+    """The time zone of that name.
+
+    Raises: ValueError if there is none.
+    """
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {tz!r}: write one such as Europe/Berlin") from None
+
+
+def _interval(every: timedelta, tz: str) -> Interval:
+    if tz != "UTC":
+        raise ValueError("an interval knows no time zone: write a cron expression for one")
+    if every < _SHORTEST:
+        raise ValueError(f"every {spoken(every)} is too often")
+    return Interval(every)
