@@ -55,10 +55,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """What is known of a rule: the fingerprint its state was made under, and its watermark."""
+    """What is known of a rule: the fingerprint its state was made under, and its trigger as text.
+
+    `watermark` is not kept.
+    """
 
     rule: str
     fingerprint: str
+    trigger: str = ""
     watermark: datetime | None = None
 
 

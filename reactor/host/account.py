@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from reactor.core.decision import Decision
+from reactor.core.decision import Decision, Word
+from reactor.core.ranges import count
 from reactor.core.reactor import Reactor
 from reactor.core.state import Change, Table
 from reactor.host.intake import Intake
@@ -49,8 +50,14 @@ class Accounts:
             self._log.warning(
                 "predicate raised", rule=raised.rule, event_id=raised.event, error=raised.error
             )
-        if expired := facts.expired.get("expired"):
-            self._log.warning("partial matches expired: they will not fire", count=expired)
+        for fate in facts.fates:
+            if fate.word is Word.EXPIRED:
+                self._log.warning(
+                    "events expired: they will not fire",
+                    rule=fate.rule,
+                    count=count(fate.events),
+                    why=fate.why,
+                )
         for change in facts.changes:
             self._count(change)
         metrics.steps(running=reactor.running, waiting=reactor.waiting)

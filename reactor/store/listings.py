@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from reactor.core.run import ENDED, StepStatus
 from reactor.store import schema
-from reactor.store.encoding import unkeyed
+from reactor.store.encoding import iso, unkeyed
 from reactor.store.queries import steps_by_id
 from reactor.store.showing import Query, Row, page, rows
 
@@ -178,7 +178,7 @@ def counts(connection: sa.Connection) -> Row:
         ),
         "alerts": connection.scalar(open_alerts),
         "inbox": connection.scalar(sa.select(sa.func.count()).select_from(schema.inbox)),
-        "tally": tally(connection),
+        "filtered": filtered(connection),
     }
 
 
@@ -186,10 +186,41 @@ def _by(connection: sa.Connection, query: Query) -> dict[str, int]:
     return dict(sorted((name, number) for name, number in connection.execute(query)))
 
 
-def tally(connection: sa.Connection) -> dict[str, dict[str, int]]:
-    """How many events were filtered, by sensor, and how many matches expired, by fate."""
-    found: dict[str, dict[str, int]] = {"filtered": {}, "expired": {}}
-    table = schema.tally
-    for kind, name, number in connection.execute(sa.select(table).order_by(*table.primary_key)):
-        found[kind][name] = number
+def filtered(connection: sa.Connection) -> dict[str, int]:
+    """How many events no rule let in, by sensor."""
+    counted = schema.tally.c
+    query = sa.select(counted.name, counted.count).where(counted.kind == "filtered")
+    return _by(connection, query)
+
+
+def rules(connection: sa.Connection, names: Sequence[str]) -> dict[str, Row]:
+    """What is known of each rule: its newest firing (`fired`, `run`), since when it reads as it
+    does (`since`, None if nobody knows any more) and how often it has started afresh (`changes`).
+    """
+    firing, version = schema.firing.c, schema.rule_version.c
+    named = sa.bindparam("name")
+    last = sa.select(firing.at, firing.run, firing.observed).where(firing.rule == named)
+    newest = sa.select(version.at).where(version.rule == named).order_by(version.id.desc())
+    number = (
+        sa.select(sa.func.count()).select_from(schema.rule_version).where(version.rule == named)
+    )
+    found: dict[str, Row] = {}
+    for name in names:
+        given = {"name": name}
+        fired = connection.execute(last.order_by(firing.id.desc()).limit(1), given).first()
+        since = connection.scalar(newest.limit(1), given)
+        found[name] = {
+            "fired": iso(fired.at) if fired else None,
+            "run": fired.run if fired else None,
+            "observed": bool(fired.observed) if fired else False,
+            "since": iso(since) if since else None,
+            "changes": max(0, (connection.scalar(number, given) or 0) - 1),
+        }
     return found
+
+
+def rule_versions(connection: sa.Connection, name: str, *, limit: int = 50) -> list[Row]:
+    """How a rule read, from when on: the newest first."""
+    version = schema.rule_version
+    query = sa.select(version).where(version.c.rule == name)
+    return rows(connection, page(query, version.c.id, limit, None))

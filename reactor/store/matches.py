@@ -14,6 +14,7 @@ So a burst of any length that one rule let in is a few characters, and can be re
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from reactor.core.ranges import Range, Ranges
@@ -44,6 +45,11 @@ def written(matches: Matches) -> str:
     return " ".join(tokens)
 
 
+def spanned(events: Ranges) -> str:
+    """Sorted ranges as text; what each of them holds is a match of its own."""
+    return " ".join(_singles(low, high) for low, high in events)
+
+
 def read(text: str) -> tuple[tuple[int, ...], ...]:
     """The matches that `written` wrote."""
     matches: list[tuple[int, ...]] = []
@@ -67,9 +73,12 @@ def causes(text: str) -> list[Range]:
     return spans
 
 
-def has(text: str, number: int) -> bool:
-    """Whether an event is among the matches."""
-    return any(low <= number <= high for low, high in causes(text))
+def among(text: str, wanted: Sequence[int]) -> set[int]:
+    """Which of some sorted numbers are events of the matches."""
+    found: set[int] = set()
+    for low, high in causes(text):
+        found.update(wanted[bisect_left(wanted, low) : bisect_right(wanted, high)])
+    return found
 
 
 def merged(spans: Iterable[Range]) -> Ranges:

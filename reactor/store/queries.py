@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from reactor.core.ranges import count
 from reactor.store import matches, schema
+from reactor.store.aftermath import FATE, aftermath, naming
 from reactor.store.encoding import shown
 from reactor.store.loading import CHUNK, run_events
 from reactor.store.showing import SHOWN_BYTES, WHOLE_BYTES, Row, page, rows, show, sized
@@ -82,9 +83,29 @@ def steps_by_id(connection: sa.Connection, ids: Iterable[int]) -> list[Row]:
     return [{**row, "attempts": tries.get(row["id"], [])} for row in found]
 
 
+def firings(
+    connection: sa.Connection,
+    rule: str,
+    *,
+    observed: bool | None = None,
+    limit: int = 50,
+    before: int | None = None,
+) -> list[Row]:
+    """The firings of a rule, the newest first; only observed ones, or only others, or both."""
+    firing = schema.firing
+    query = sa.select(firing).where(firing.c.rule == rule)
+    if observed is not None:
+        query = query.where(firing.c.observed == sa.literal(observed))
+    newest = page(query, firing.c.id, limit, before)
+    return [_firing(values) for values in connection.execute(newest).mappings()]
+
+
 def _firing(values: sa.RowMapping) -> Row:
     """A firing: how many matches and events it has, and the first of them."""
-    row = show(values)
+    return _counted(show(values))
+
+
+def _counted(row: Row) -> Row:
     made = matches.read(row.pop("matches"))
     for name in ("low", "high", "fork"):
         del row[name]
@@ -121,30 +142,44 @@ def events(
     connection: sa.Connection,
     *,
     sensor: str | None = None,
+    aftermaths: bool = False,
     limit: int = 50,
     before: int | None = None,
 ) -> list[Row]:
-    """Accepted events; `data` is None where `size_bytes` is more than a list shows."""
+    """Accepted events, with their `aftermaths` if that is asked for; `data` is None where
+    `size_bytes` is more than a list shows.
+    """
     query = sa.select(*_event_columns(SHOWN_BYTES))
     if sensor is not None:
         query = query.where(schema.event.c.source == sensor)
     newest = page(query, schema.event.c.seq, limit, before)
-    return [_event(values) for values in connection.execute(newest).mappings()]
+    found = [_event(values) for values in connection.execute(newest).mappings()]
+    if not aftermaths:
+        return found
+    became = aftermath(connection, [row["seq"] for row in found])
+    return [{**row, **became[row["seq"]]} for row in found]
 
 
 def event(connection: sa.Connection, seq: int) -> Row | None:
-    """An event with the firings that name it, and the numbers of the runs it caused."""
+    """An event with the firings and fates that name it, the errors that rules' own code raised for
+    it, and the numbers of the runs it caused.
+    """
     query = sa.select(*_event_columns(WHOLE_BYTES)).where(schema.event.c.seq == seq)
     values = connection.execute(query).mappings().first()
     if values is None:
         return None
-    firing, cause = schema.firing.c, schema.cause.c
-    candidates = sa.select(schema.firing).where(
-        firing.fork.in_(matches.forks(seq)), firing.low <= seq, firing.high >= seq
-    )
-    rows = connection.execute(candidates.order_by(firing.id)).mappings()
-    firings = [_firing(each) for each in rows if matches.has(each["matches"], seq)]
+    cause, raised = schema.cause.c, schema.raised
+    columns = [column.name for column in schema.firing.columns]
+    named = naming(connection, schema.firing, "matches", columns, [seq])
+    firings = [_counted(row) for row, _ in named]
     taken = sa.select(cause.run).where(cause.low <= seq, cause.high >= seq)
     runs = {each["run"] for each in firings if each["run"] is not None}
     runs.update(connection.scalars(taken))
-    return {**_event(values), "firings": firings, "runs": sorted(runs)}
+    wrong = sa.select(raised).where(raised.c.event == values["id"]).order_by(raised.c.id)
+    return {
+        **_event(values),
+        "firings": firings,
+        "fates": [row for row, _ in naming(connection, schema.fate, "events", FATE, [seq])],
+        "raised": rows(connection, wrong.limit(CHUNK)),
+        "runs": sorted(runs),
+    }

@@ -6,11 +6,13 @@ Law: each answer is one state of the store, read in one short transaction.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
 from reactor.store import listings, queries
+from reactor.store.aftermath import fate_counts
 from reactor.store.showing import Row
 
 Result = TypeVar("Result")
@@ -41,11 +43,11 @@ class Reading:
         )
 
     async def events(self, **which: Any) -> list[Row]:
-        """See `queries.events`: sensor, limit, before."""
+        """See `queries.events`: sensor, aftermaths, limit, before."""
         return await self._read(lambda connection: queries.events(connection, **which))
 
     async def event(self, seq: int) -> Row | None:
-        """An event, the firings that name it, and the runs it caused."""
+        """An event, what names it, and the runs it caused."""
         return await self._read(lambda connection: queries.event(connection, seq))
 
     async def assets(self, names: Sequence[str] | None = None) -> dict[str, Row]:
@@ -98,6 +100,24 @@ class Reading:
         """Totals for metrics."""
         return await self._read(listings.counts)
 
-    async def tally(self) -> dict[str, dict[str, int]]:
-        """How many events were filtered and matches expired."""
-        return await self._read(listings.tally)
+    async def filtered(self) -> dict[str, int]:
+        """How many events no rule let in, by sensor."""
+        return await self._read(listings.filtered)
+
+    async def fate_counts(self, since: datetime) -> list[Row]:
+        """How many events met each fate since an instant, by rule and word."""
+        return await self._read(lambda connection: fate_counts(connection, since))
+
+    async def firings(self, rule: str, **which: Any) -> list[Row]:
+        """See `queries.firings`: observed, limit, before."""
+        return await self._read(lambda connection: queries.firings(connection, rule, **which))
+
+    async def rules(self, names: Sequence[str]) -> dict[str, Row]:
+        """When each rule fired last, and since when it reads as it does."""
+        return await self._read(lambda connection: listings.rules(connection, names))
+
+    async def rule_versions(self, name: str, **which: Any) -> list[Row]:
+        """How a rule read, from when on: limit."""
+        return await self._read(
+            lambda connection: listings.rule_versions(connection, name, **which)
+        )

@@ -5,8 +5,8 @@ things are to be kept.
 
 Laws: candidates are looked for beside the writer, and looked at again in the transaction that
 deletes them; each batch costs what it looks at, however large the store is. An event is needed by
-the runs that have not ended and by partial matches; a step by its runs. Dead letters that wait are
-never deleted.
+the runs that have not ended and by partial matches; a step by its runs; a fate by its events. Dead
+letters that wait are never deleted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -41,6 +41,7 @@ class Sweep:
     needed: Ranges = ()
     runs: set[int] = field(default_factory=set[int])
     step: tuple[int, int] = (0, 0)
+    fate: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Plan:
     events: list[int] = field(default_factory=lambda: [])
     runs: list[int] = field(default_factory=lambda: [])
     steps: list[int] = field(default_factory=lambda: [])
+    fates: list[int] = field(default_factory=lambda: [])
     more: bool = False
 
 
@@ -80,6 +82,7 @@ def plan(
     _plan_events(connection, sweep, found, live)
     _plan_runs(connection, found, live)
     _plan_steps(connection, sweep, found)
+    _plan_fates(connection, sweep, found)
     return found
 
 
@@ -105,8 +108,14 @@ def carry_out(connection: sa.Connection, plan: Plan) -> Pruned:
         connection.execute(sa.delete(schema.step).where(step.id.in_(gone)))
         for table in (schema.attempt, schema.log_line):
             connection.execute(sa.delete(table).where(table.c.step.in_(gone)))
+    fate = schema.fate
+    needed = sa.exists().where(event.seq.between(fate.c.low, fate.c.high))
+    fates = sum(
+        connection.execute(sa.delete(fate).where(fate.c.id.in_(some), ~needed)).rowcount
+        for some in _chunks(plan.fates)
+    )
     others, full = _others(connection, plan)
-    return Pruned(events, runs, steps, others, plan.more or full)
+    return Pruned(events, runs, steps, others + fates, plan.more or full)
 
 
 def _live_runs(connection: sa.Connection) -> set[int]:
@@ -122,7 +131,7 @@ def _plan_events(connection: sa.Connection, sweep: Sweep, found: Plan, live: set
     event = schema.event.c
     if not sweep.event:
         sweep.top = connection.scalar(sa.select(sa.func.max(event.seq))) or 0
-        sweep.needed, sweep.runs = matches.merged(_in_nodes(connection)), set()
+        sweep.needed, sweep.runs = matches.merged(_in_nodes(connection, sweep.top)), set()
     if revived := live - sweep.runs:
         spans = (span for held in run_events(connection, revived).values() for span in held)
         sweep.needed = matches.merged((*sweep.needed, *spans))
@@ -139,22 +148,35 @@ def _plan_events(connection: sa.Connection, sweep: Sweep, found: Plan, live: set
     sweep.event = rows[-1][0] if found.more else 0
 
 
-def _in_nodes(connection: sa.Connection) -> Iterator[Range]:
-    """Whatever whole numbers the partial matches hold: among them are their events."""
+def _in_nodes(connection: sa.Connection, top: int) -> Iterator[Range]:
+    """The events that partial matches hold, and perhaps some more."""
     for text in connection.scalars(sa.select(schema.node.c.data)):
-        yield from ((number, number) for number in _numbers(from_text(text)))
+        yield from held(from_text(text), top)
 
 
-def _numbers(data: Any) -> Iterator[int]:
+def held(data: Any, top: int) -> Iterator[Range]:
+    """Whatever in the state of an operator may be events, none of which is beyond `top`.
+
+    Two whole numbers in a row that could be the ends of a range are one, with all between them;
+    any other number that could be an event is. What is larger is an instant.
+    """
     stack = [data]
     while stack:
         each = stack.pop()
         if isinstance(each, dict):
-            stack.extend(each.values())
+            stack.extend(cast("dict[str, Any]", each).values())
         elif isinstance(each, list):
-            stack.extend(each)
-        elif isinstance(each, int) and not isinstance(each, bool):
-            yield each
+            parts = cast("list[Any]", each)
+            if len(parts) == 2 and all(map(_whole, parts)) and 0 < parts[0] <= parts[1] <= top:
+                yield (parts[0], parts[1])
+            else:
+                stack.extend(parts)
+        elif _whole(each) and 0 < each <= top:
+            yield (each, each)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _within(spans: Ranges, number: int) -> bool:
@@ -186,6 +208,18 @@ def _plan_steps(connection: sa.Connection, sweep: Sweep, found: Plan) -> None:
     found.steps = [id for id, wanted in runs.items() if remaining.isdisjoint(wanted)]
     full = len(rows) == found.limit
     sweep.step = (rows[-1].finished, rows[-1].id) if full else (0, 0)
+    found.more = found.more or full
+
+
+def _plan_fates(connection: sa.Connection, sweep: Sweep, found: Plan) -> None:
+    """Fates of old events; those whose events are still there when it comes to it stay."""
+    fate = schema.fate.c
+    after = sa.tuple_(fate.at, fate.id) > sweep.fate
+    query = sa.select(fate.id, fate.at).where(fate.at < found.before_events, after)
+    rows = connection.execute(query.order_by(fate.at, fate.id).limit(found.limit)).all()
+    found.fates = [row.id for row in rows]
+    full = len(rows) == found.limit
+    sweep.fate = (rows[-1].at, rows[-1].id) if full else (0, 0)
     found.more = found.more or full
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -227,17 +227,26 @@ def _node_key(key: Key) -> Values:
 
 def _decode_node(values: Sequence[Any]) -> tuple[Key, Any]:
     rule, node, name, data, due = values
-    row = Node(rule, node, unkeyed(name), from_text(data), maybe_instant(due))
+    row = Node(rule, node, unkeyed(name), _frozen(from_text(data)), maybe_instant(due))
     return (rule, node, row.key), row
 
 
+def _frozen(data: Any) -> Any:
+    """JSON as the core holds it: its lists are tuples."""
+    if isinstance(data, list):
+        return tuple(map(_frozen, cast("list[Any]", data)))
+    if isinstance(data, dict):
+        return {name: _frozen(value) for name, value in cast("dict[str, Any]", data).items()}
+    return data
+
+
 def _rule(row: RuleState) -> Values:
-    return (row.rule, row.fingerprint, maybe_micros(row.watermark))
+    return (row.rule, row.fingerprint, row.trigger)
 
 
 def _decode_rule(values: Sequence[Any]) -> tuple[Key, Any]:
-    rule, fingerprint, watermark = values
-    return (rule,), RuleState(rule, fingerprint, maybe_instant(watermark))
+    rule, fingerprint, trigger = values
+    return (rule,), RuleState(rule, fingerprint, trigger)
 
 
 def _alert(row: Alert) -> Values:

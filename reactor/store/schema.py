@@ -85,8 +85,29 @@ firing = Table(
     Column("observed", Boolean, nullable=False),
     Index("firing_run", "run"),
     Index("firing_fork", "fork"),
+    Index("firing_rule", "rule", "id"),
 )
 """Why a run was launched. matches.py says how `matches` is written, and what `fork` finds."""
+
+fate = Table(
+    "fate",
+    metadata,
+    _id(given=False),
+    _text("rule"),
+    _text("word"),
+    _instant("at"),
+    _text("events"),
+    _number("low"),
+    _number("high"),
+    _number("fork"),
+    _number("count"),
+    _text("why"),
+    Index("fate_fork", "fork"),
+    Index("fate_at", "at", "id"),
+)
+"""What became of `count` events that a rule let in and will not fire for. `events` are ranges in
+the grammar of matches.py.
+"""
 
 cause = Table(
     "cause",
@@ -209,8 +230,20 @@ rule = Table(
     metadata,
     _key("rule"),
     _text("fingerprint"),
-    _instant("watermark", nullable=True),
+    _text("trigger", server_default=""),
 )
+
+rule_version = Table(
+    "rule_version",
+    metadata,
+    _id(given=False),
+    _text("rule"),
+    _text("fingerprint"),
+    _text("trigger"),
+    _instant("at"),
+    Index("rule_version_rule", "rule", "id"),
+)
+"""Since when a rule reads as it does: a row for each time that it started afresh."""
 
 alert = Table(
     "alert",
@@ -274,10 +307,11 @@ raised = Table(
     _text("event"),
     _text("error"),
     _instant("at"),
+    Index("raised_event", "event"),
 )
 
 tally = Table("tally", metadata, _key("kind"), _key("name"), _number("count"))
-"""How many events ended without a row: `kind` is filtered (by sensor) or expired (by fate)."""
+"""How many events ended without a row: `kind` is filtered, by the name of the sensor."""
 
 log_line = Table(
     "log_line",

@@ -5,15 +5,15 @@ Knows: turns, and the shapes of rows. Refuses to know: databases, connections, t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from reactor.core.decision import Fired
+from reactor.core.decision import Fate, Fired
 from reactor.core.errors import StoreConflict
 from reactor.core.event import Event
-from reactor.core.ranges import Range, union
+from reactor.core.ranges import Range, count, union
 from reactor.core.run import Run
-from reactor.core.state import Change, Table
+from reactor.core.state import Change, RuleState, Table
 from reactor.ports import DeadLetter, Move, Turn
 from reactor.store import matches as written
 from reactor.store import statements
@@ -46,6 +46,8 @@ ALL: tuple[Statement, ...] = (
     statements.ADD_TALLY,
     statements.ADD_EVENTS,
     statements.ADD_FIRINGS,
+    statements.ADD_FATES,
+    statements.ADD_VERSIONS,
     statements.ADD_CAUSES,
     statements.ADD_RUN_ASSETS,
     statements.CLEAR_RUN_ASSETS,
@@ -67,11 +69,15 @@ def writes(turn: Turn) -> list[Write]:
     found.append(Write(statements.ADD_EVENTS, _events(facts.accepted)))
     named: Named = {}
     found.append(Write(statements.ADD_FIRINGS, [_firing(each, named) for each in facts.fired]))
+    fates = [_fate(each, at) for each in facts.fates if each.events]
+    found.append(Write(statements.ADD_FATES, fates))
     found.extend(_changes(facts.changes, named))
+    found.append(Write(statements.ADD_VERSIONS, _versions(facts.changes, at)))
     found.append(Write(statements.PUT_DEAD, [_dead(letter) for letter in turn.dead]))
     raised = [(each.rule, each.event, each.error, at) for each in facts.raised]
     found.append(Write(statements.ADD_RAISED, raised))
-    found.append(Write(statements.ADD_TALLY, [*_tally(facts.filtered, facts.expired)]))
+    missed = [("filtered", sensor, number) for sensor, number in facts.filtered.items() if number]
+    found.append(Write(statements.ADD_TALLY, missed))
     return [write for write in found if write.rows]
 
 
@@ -140,11 +146,31 @@ def _dead(letter: DeadLetter) -> Values:
     )
 
 
-def _tally(filtered: Mapping[str, int], expired: Mapping[str, int]) -> Iterator[Values]:
-    for kind, counts in (("filtered", filtered), ("expired", expired)):
-        for name, count in counts.items():
-            if count:
-                yield (kind, name, count)
+def _fate(fate: Fate, at: int) -> Values:
+    low, high = fate.events[0][0], fate.events[-1][1]
+    return (
+        fate.rule,
+        fate.word.value,
+        at,
+        written.spanned(fate.events),
+        low,
+        high,
+        written.fork(low, high),
+        count(fate.events),
+        fate.why,
+    )
+
+
+def _versions(changes: Iterable[Change], at: int) -> list[Values]:
+    """The rules that begin with this turn, or start afresh."""
+    rows: list[Values] = []
+    for change in changes:
+        if change.table is Table.RULE and change.after is not None:
+            before: RuleState | None = change.before
+            after: RuleState = change.after
+            if before is None or before.fingerprint != after.fingerprint:
+                rows.append((after.rule, after.fingerprint, after.trigger, at))
+    return rows
 
 
 def _moves(moves: Sequence[tuple[str, Move]]) -> Iterator[Write]:

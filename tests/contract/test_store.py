@@ -38,7 +38,7 @@ async def test_a_turn_is_durable_and_seen_when_commit_returns(
         assert [each["seq"] for each in found["events"]] == [1]
         assert (await other.sensors())["kafka/orders"]["positions"] == {"orders/0": "1"}
         assert [each["id"] for each in await other.dead_letters()] == ["orders/0/9"]
-        assert await other.tally() == {"filtered": {"orders": 3}, "expired": {}}
+        assert await other.filtered() == {"orders": 3}
 
 
 async def test_a_refused_turn_leaves_nothing(store: Database) -> None:
@@ -59,7 +59,7 @@ async def test_a_refused_turn_leaves_nothing(store: Database) -> None:
     assert await store.positions("kafka/orders") == {"a": "1"}
     assert await store.known([("orders", "orders/1"), ("orders", "orders/9")]) == set()
     assert not any((await store.load()).rows.values())
-    assert await store.read.tally() == {"filtered": {}, "expired": {}}
+    assert await store.read.filtered() == {}
     assert await store.read.dead_letters() == []
 
 
@@ -247,7 +247,7 @@ async def test_a_payload_without_bytes_of_its_own_is_kept_as_json(
 async def test_names_that_are_not_unicode_are_kept_and_found(store: Database) -> None:
     name = "caf\udce9.csv"  # as Python names a file whose name is Latin-1
     lone = "\ud800"  # as JSON may have it
-    node = Node("daily", 0, lone, {lone: [lone]})
+    node = Node("daily", 0, lone, {lone: (lone,)})
     await store.commit(
         turn(
             accepted=[event(1), event(2, id=name, subject=name, key=lone)],

@@ -31,6 +31,13 @@ _json = st.recursive(
 _steps = st.tuples(st.integers(0, 40), st.integers(0, 40), _names, _json)
 
 
+def _frozen(data: Any) -> Any:
+    """What an operator remembers holds tuples, not lists."""
+    if isinstance(data, dict):
+        return {name: _frozen(value) for name, value in data.items()}
+    return tuple(_frozen(value) for value in data) if isinstance(data, list) else data
+
+
 class Play:
     """Does to a `State` what the core does, one deed at a time, with made-up contents."""
 
@@ -184,7 +191,7 @@ class Play:
                 self.state.forget(Table.STEP, id)
 
     def touch_node(self, a: int, name: str | None, data: Any) -> None:
-        row = Node("rule", a % 3, name, {"held": data}, at(a) if a % 2 else None)
+        row = Node("rule", a % 3, name, {"held": _frozen(data)}, at(a) if a % 2 else None)
         self.state.put(Table.NODE, ("rule", a % 3, name), row)
 
     def drop_node(self, a: int, name: str | None, data: Any) -> None:
@@ -197,7 +204,7 @@ class Play:
         if a % 5 == 0:
             self.state.drop(Table.RULE, rule)
         else:
-            row = RuleState(rule, name or "", at(a) if a % 2 else None)
+            row = RuleState(rule, name or "", str(data))
             self.state.put(Table.RULE, (rule,), row)
 
     def alert(self, a: int, name: str | None, data: Any) -> None:

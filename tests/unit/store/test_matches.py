@@ -41,7 +41,14 @@ def test_matches_are_read_as_they_were_written(given: tuple[tuple[int, ...], ...
     assert matches.read(text) == given
     named = {number for match in given for number in match}
     assert matches.merged(matches.causes(text)) == ranges(named)
-    assert {number for number in range(70) if matches.has(text, number)} == named
+    assert matches.among(text, range(70)) == named
+
+
+@given(_spans)
+def test_ranges_are_written_in_the_same_grammar(spans: list[tuple[int, int]]) -> None:
+    merged = matches.merged(spans)
+
+    assert matches.causes(matches.spanned(merged)) == list(merged)
 
 
 def test_a_long_burst_is_a_few_characters() -> None:
