@@ -23,11 +23,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from reactor.core.duration import spoken
+from reactor.core.zone import offset, shift, wall, zone_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Whether an expression ever comes is asked from here: no clock is read, and within 50 years of it
@@ -36,7 +37,6 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
-_DAY = timedelta(days=1)
 _SHORTEST = timedelta(milliseconds=10)
 _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
@@ -82,8 +82,8 @@ class Cron:
     def _named(self, text: str, moment: datetime) -> Iterator[datetime]:
         """Each wall time that matches, once a day, whatever the clocks do."""
         last = moment
-        for wall in CronSim(text, self._wall(moment)):
-            at = self._instant(wall)
+        for shown in CronSim(text, wall(self.zone, moment)):
+            at = self._instant(shown)
             if at > last:
                 yield at
                 last = at
@@ -92,10 +92,10 @@ class Cron:
         """Each instant at which the clocks show a wall time that matches."""
         last = moment
         while True:
-            offset = self._offset(last)
-            for wall in CronSim(text, self._wall(last)):
-                at = (wall - offset).replace(tzinfo=UTC)
-                change = self._change(last, at)
+            ahead = offset(self.zone, last)
+            for shown in CronSim(text, wall(self.zone, last)):
+                at = (shown - ahead).replace(tzinfo=UTC)
+                change = shift(self.zone, last, at)
                 if change is not None:
                     # Just before it, so that a tick at the very change is found.
                     last = change - _SECOND
@@ -108,39 +108,17 @@ class Cron:
             else:
                 return
 
-    def _instant(self, wall: datetime) -> datetime:
-        """When the clocks show `wall`, the first time; if they never do, the end of the gap."""
+    def _instant(self, shown: datetime) -> datetime:
+        """When the clocks show it, the first time; if they never do, the end of the gap."""
         first, second = (
-            wall.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
+            shown.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
         # Source: PEP 495. In a gap the two lie on both sides of it, in the reverse order.
-        return first if first <= second else self._change(second, first) or first
-
-    def _change(self, start: datetime, end: datetime) -> datetime | None:
-        """The first instant in (start, end] from which the clocks go differently than at start."""
-        offset = self._offset(start)
-        low = start
-        while low < end:
-            high = min(low + _DAY, end)
-            if self._offset(high) != offset:
-                break
-            low = high
-        else:
-            return None
-        while high - low > _SECOND:
-            middle = low + (high - low) // 2
-            low, high = (middle, high) if self._offset(middle) == offset else (low, middle)
-        return high.replace(microsecond=0)
+        return first if first <= second else shift(self.zone, second, first) or first
 
     def _matches(self, text: str, at: datetime) -> bool:
-        wall = self._wall(at)
-        return next(CronSim(text, wall - _SECOND), None) == wall
-
-    def _wall(self, at: datetime) -> datetime:
-        return at.astimezone(self.zone).replace(tzinfo=None, fold=0)
-
-    def _offset(self, at: datetime) -> timedelta:
-        return at.astimezone(self.zone).utcoffset() or timedelta(0)
+        shown = wall(self.zone, at)
+        return next(CronSim(text, shown - _SECOND), None) == shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +162,6 @@ def timetable(cron: str | None, every: timedelta | None, tz: str) -> Timetable:
     if coming is None:
         raise ValueError(f"{cron!r} never comes")
     return found
-
-
-def zone_of(tz: str) -> ZoneInfo:
-    """The time zone of that name.
-
-    Raises: ValueError if there is none.
-    """
-    try:
-        return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"there is no time zone {tz!r}: write one such as Europe/Berlin") from None
 
 
 def _interval(every: timedelta, tz: str) -> Interval:
