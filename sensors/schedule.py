@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -111,6 +111,10 @@ class Schedule(Source):
     def timetable(self) -> Timetable:
         """When it ticks."""
         return timetable(self.cron, self.every, self.tz)
+
+    def ticks(self, after: datetime) -> Iterator[Event]:
+        """Each tick later than an instant, as the event it is when it is served on time."""
+        return (ticked(self.name, at, 0, at) for at in self.timetable.after(after))
 
     def open(self, desk: Desk) -> Ticking:
         """A sensor that ticks on from the last tick in `desk.positions`."""

@@ -25,7 +25,7 @@ from reactor.core.plan import plan as planned
 from reactor.core.run import Run, StepStatus
 from reactor.core.trigger.compile import compile_trigger, describe
 from reactor.pipeline import Definition
-from reactor.simulate import Simulation
+from reactor.simulation import Simulation
 
 LOOKAHEAD = timedelta(days=31)
 """How far the clock is moved on, so that a batch or a debounce that waits is seen to fire."""

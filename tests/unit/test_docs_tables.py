@@ -35,8 +35,7 @@ from reactor.logs import logger
 from reactor.metrics import OUTCOMES, Metrics
 from reactor.pipeline import INJECTED
 from reactor.settings import PREFIX, Settings
-from reactor.simulate import START, Simulation
-from reactor.testing import simulate
+from reactor.testing import START, Simulation, simulate
 from reactor.web.app import create_app
 from reactor.web.service import WebSettings
 from sensors import FileArrivals, KafkaTopic, Schedule, SchemaChanges, Webhook

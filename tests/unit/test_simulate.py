@@ -127,7 +127,7 @@ def test_a_test_event_happens_now_on_the_virtual_clock() -> None:
         assert sim.launched == [], "two years are more than ten minutes"
         sim.later("5m").emit(event("a"))
         assert sim.launched == ["joined"]
-        [(_, accepted)] = sim.decisions[0].facts.accepted
+        [(_, accepted)] = sim.decisions[1].facts.accepted
         assert accepted.time == accepted.received == START
 
 

@@ -1,0 +1,158 @@
+"""What is kept of a simulated life, so that it can be asked afterwards.
+
+Knows: decisions and when they were taken. Refuses to know: what led to them, and how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from reactor.core.decision import Decision, Facts, Fired, Notify, Start
+from reactor.core.event import Event
+from reactor.core.graph import Graph
+from reactor.core.run import Run, Step, StepStatus
+from reactor.core.state import Table
+from reactor.core.story import Line, tell
+from reactor.core.trigger.compile import describe
+
+Keep = Literal["everything", "firings"]
+"""What a simulation remembers: all of it, or (for long histories) what fired and what was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One time a rule came true, and what it launched.
+
+    `causes` name the events by what they are, not by when they came to be numbered, so that the
+    same firing is known again in another life of the pipeline. `assets` are those it launched; in
+    observe mode, those it would have.
+    """
+
+    at: datetime
+    rule: str
+    key: str | None
+    partition: str | None
+    causes: tuple[str, ...]
+    assets: tuple[str, ...]
+    because: str
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of the story and when it happened."""
+
+    at: datetime
+    line: Line
+
+
+class Chronicle:
+    """Remembers decisions. `launched` and `alerts` are lists that their reader may empty."""
+
+    def __init__(self, graph: Graph, keep: Keep) -> None:
+        self.graph, self.whole = graph, keep == "everything"
+        self.launched: list[str] = []
+        self.alerts: list[str] = []
+        self.firings: list[Firing] = []
+        self.decisions: list[Decision] = []
+        self.told: list[Told] = []
+        self.let_go: list[tuple[datetime, str, int]] = []
+        """When, of which sensor, and how many events no rule let in."""
+        self.runs: dict[int, Run] = {}
+        self.steps: dict[int, Step] = {}
+        self.newest: dict[tuple[str, str | None], Step] = {}
+        self.reasons: dict[str, str] = {}
+        self._events: dict[int, Event] = {}
+        self._affected: dict[str, tuple[str, ...]] = {}
+
+    def record(self, now: datetime, decision: Decision) -> None:
+        """Takes in what was decided at an instant."""
+        facts = decision.facts
+        for seq, event in facts.accepted:
+            self._events[seq] = event
+        fresh = self._rows(facts)
+        for fired in facts.fired:
+            self.firings.extend(self._firings(now, fired, fresh))
+        for effect in decision.effects:
+            if isinstance(effect, Start):
+                if effect.number == 1:
+                    self.launched.append(effect.asset)
+            elif isinstance(effect, Notify):
+                self.alerts.append(effect.alert.text)
+        if self.whole:
+            self.decisions.append(decision)
+            self.told.extend(Told(now, line) for line in tell(decision))
+            self.let_go.extend((now, name, number) for name, number in facts.filtered.items())
+
+    def _rows(self, facts: Facts) -> dict[int, Run]:
+        """Keeps the rows that changed; answers the runs that are new."""
+        fresh: dict[int, Run] = {}
+        for change in facts.changes:
+            row = change.after
+            if row is None:
+                continue
+            if change.table is Table.STEP:
+                known = self.newest.get((row.asset, row.partition))
+                if known is None or row.id >= known.id:
+                    self.newest[row.asset, row.partition] = row
+                if self.whole:
+                    self.steps[row.id] = row
+            elif change.table is Table.RUN:
+                if change.before is None:
+                    fresh[row.id] = row
+                    for work in row.works:
+                        self.reasons[work.asset] = work.because
+                if self.whole:
+                    self.runs[row.id] = row
+        return fresh
+
+    def _firings(self, now: datetime, fired: Fired, fresh: dict[int, Run]) -> Iterable[Firing]:
+        run = fresh.get(fired.run) if fired.run is not None else None
+        if run is not None:
+            assets = tuple(dict.fromkeys(work.asset for work in run.works))
+        else:
+            assets = self._would_run(fired.rule)
+        for match in fired.matches:
+            events = [self._events[seq] for seq in match if seq in self._events]
+            label = run.because if run is not None and len(fired.matches) == 1 else ""
+            yield Firing(
+                now,
+                fired.rule,
+                fired.key,
+                fired.partition,
+                tuple(map(cause, events)),
+                assets,
+                label.removeprefix("because ") or _because(events),
+                fired.observed,
+            )
+
+    def _would_run(self, rule: str) -> tuple[str, ...]:
+        """What a firing of a rule reaches."""
+        found = self._affected.get(rule)
+        if found is None:
+            roots = self.graph.rules[rule].assets
+            found = self._affected[rule] = self.graph.affected(roots)
+        return found
+
+    def with_status(self, status: StepStatus) -> list[str]:
+        """The assets of which some newest step is so, in the order in which those were planned."""
+        found = [step for step in self.newest.values() if step.status is status]
+        return list(dict.fromkeys(step.asset for step in sorted(found, key=lambda s: s.id)))
+
+
+def cause(event: Event) -> str:
+    """What an event is called in any life: an asset's own events are numbered anew in each."""
+    if event.source.startswith("asset:"):
+        partition = f"[{event.key}]" if event.key is not None else ""
+        return f"{event.subject}{partition}.{event.type}"
+    return f"{event.source} {event.id}"
+
+
+def _because(events: Sequence[Event]) -> str:
+    if not events:
+        return "time went by"
+    more = f" and {len(events) - 1:,} more" if len(events) > 1 else ""
+    return f"{describe(events[0])}{more}"
