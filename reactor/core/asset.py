@@ -103,6 +103,10 @@ class Pending(StrEnum):
     REPLACE = "replace"
 
 
+_MAKING = 2
+"""Which making of operators: another one does not read the state that this one writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A named trigger and the assets it launches.
@@ -124,4 +128,4 @@ class Rule:
     def fingerprint(self) -> str:
         """Changes when the expression does: state made under another one is not continued."""
         partition = named(self.partition) if callable(self.partition) else self.partition
-        return hashlib.sha256(f"{self.trigger}|{partition}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{_MAKING}|{self.trigger}|{partition}".encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """Matching: from events and time to firings.
 
 Knows: the rules' compiled triggers, an index over their leaves (index.py), what their operators
-remember (memory.py). Refuses to know: assets, runs, what a firing leads to.
+remember (memory.py), how far the sensors have been read (watermark.py). Refuses to know: assets,
+runs, what a firing leads to.
 
 Laws: an event costs what its matching rules cost, not what all rules cost; the same events and
 instants give the same firings; state is read and written through `State` only.
@@ -10,21 +11,25 @@ instants give the same firings; state is read and written through `State` only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from reactor.core.decision import PredicateRaised
+from reactor.core.decision import Fate, PredicateRaised, Word
 from reactor.core.event import Event
 from reactor.core.field import MISSING
 from reactor.core.graph import Graph
 from reactor.core.index import Hit, Index
 from reactor.core.listener import Listener
 from reactor.core.memory import Memory
-from reactor.core.state import RuleState, State, Table
+from reactor.core.ranges import Ranges, numbers, union
+from reactor.core.state import Node, RuleState, State, Table
 from reactor.core.trigger.compile import describe
-from reactor.core.trigger.operator import Leaf, Match, Operator, instant, micros
+from reactor.core.trigger.operator import Data, Leaf, Match, Operator, micros
+from reactor.core.watermark import Place, Watermarks
 
+_NEVER_A_NUMBER = 1_000_000_000_000_000
+"""Instants in microseconds lie above, sequence numbers below."""
 KEY_LIMIT = 1_000
 """How many characters a key or a partition may have."""
 
@@ -41,6 +46,15 @@ class Group:
     timer: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What an event still waits for in a rule, in words, and until when (None: no time is set)."""
+
+    rule: str
+    text: str
+    until: datetime | None
+
+
 class Engine:
     """Feeds events and time to the rules' triggers; its firings wait in `groups`."""
 
@@ -54,6 +68,7 @@ class Engine:
                 self._index.setdefault(entry.source.name, Index()).add(ours, entry)
         self._fingerprints = {rule.name: rule.fingerprint for rule in graph.rules.values()}
         self._memory = Memory(state)
+        self._read = Watermarks()
         self.begin()
 
     def begin(self) -> None:
@@ -62,47 +77,88 @@ class Engine:
         self.groups: dict[tuple[str, str | None, str | None], Group] = {}
         self.raised: list[PredicateRaised] = []
         self.filtered: dict[str, int] = {}
-        self.fates: dict[str, int] = {}
-        self._moved: dict[Listener, None] = {}
+        self._lost: dict[tuple[str, Word, str], list[Ranges]] = {}
+        self._read.begin()
 
     def reload(self) -> None:
         """Derives everything from the state: after a load, or after a turn was undone."""
         self._memory.reload()
+        self._read.undo()
 
-    def adopt(self) -> tuple[str, ...]:
+    def adopt(self, now: datetime) -> tuple[str, ...]:
         """Compares the state's rules with the graph's; answers those that start afresh.
 
-        A changed or removed rule loses its partial matches, counted as expired.
+        A changed or removed rule loses its partial matches, which expire. A new or changed one
+        begins now.
         """
         rows: dict[Any, RuleState] = self._state.rows[Table.RULE]
         known = {row.rule: row.fingerprint for row in rows.values()}
         changed = {name for name, text in known.items() if self._fingerprints.get(name) != text}
         for place in self._memory.of(changed):
+            self.lost(place[0], Word.EXPIRED, self._held(place), "the rule changed")
             self._memory.drop(place)
-            self.fates["expired"] = self.fates.get("expired", 0) + 1
         for name in known:
             if name in changed:
                 self._state.drop(Table.RULE, name)
+        at = micros(now)
         for name, fingerprint in self._fingerprints.items():
             if known.get(name) != fingerprint:
                 self._state.put(Table.RULE, (name,), RuleState(name, fingerprint))
+                self._begin(self._rules[name], at)
+        self._flush(at)
         return tuple(name for name in self._fingerprints if name in changed)
+
+    def _begin(self, rule: Listener, at: int) -> None:
+        if all(entry.key is None for entry in rule.program.entries):
+            moment = _Passage(self, rule, at)
+            for node in rule.program.nodes:
+                node.begin(moment)
+
+    def _held(self, place: Place) -> Ranges:
+        """The events in a row, as far as ranges can be told from other pairs of numbers."""
+        row: Node | None = self._state.get(Table.NODE, *place)
+        return union(*_ranges_in(row.data)) if row is not None else ()
 
     def deadline(self) -> datetime | None:
         """When the engine next acts by itself."""
         return self._memory.deadline()
 
+    @property
+    def awaits(self) -> frozenset[str]:
+        """The sensors without whose word timers of absence that are due cannot ring."""
+        return self._read.awaits
+
     def tick(self, now: datetime) -> None:
         """Rings every timer that is due, in the order they are due."""
         at = micros(now)
-        while (place := self._memory.ring(now)) is not None:
-            name, number, key = place
-            rule = self._rules.get(name)
-            if rule is not None:
-                moment = _Passage(self, rule, at)
-                node: Operator = rule.program.nodes[number]
-                self._climb(node, node.ring(key, moment), moment)
-            self._flush(at)
+        while (found := self._memory.ring(at)) is not None:
+            place, due = found
+            rule = self._rules.get(place[0])
+            if rule is None:
+                continue
+            node: Operator = rule.program.nodes[place[1]]
+            if node.concludes:
+                upto = self._read.upto(node.sources, at)
+                if upto is None or upto < due:
+                    self._read.park(place, due, node.sources)
+                    continue
+            self._ring(rule, node, place[2], at)
+
+    def _ring(self, rule: Listener, node: Operator, key: str | None, at: int) -> None:
+        moment = _Passage(self, rule, at)
+        self._climb(node, node.ring(key, moment), moment)
+        self._flush(at)
+
+    def reach(self, sensor: str, upto: datetime, now: datetime) -> None:
+        """All that happened until `upto` was handed in: what waited for that may conclude."""
+        at = micros(now)
+        if self._read.reach(sensor, min(micros(upto), at)):
+            while (found := self._read.ready(at)) is not None:
+                place, due = found
+                rule = self._rules.get(place[0])
+                if rule is not None and self._memory.due(place) == due:
+                    self._ring(rule, rule.program.nodes[place[1]], place[2], at)
+            self.tick(now)
 
     def arrive(self, sensor: str, events: Iterable[Event], now: datetime) -> None:
         """Matches events, in their order, against the rules that listen to their sensor."""
@@ -137,21 +193,37 @@ class Engine:
                 group.matches.append((seq,))
                 return
         by_rule: dict[Listener, dict[Leaf, Match]] = {}
-        time = micros(min(event.time, now))
+        events = ((seq, seq),)
+        time = min(micros(event.time), at)
         label = describe(event)
         for hit in hits:
+            entry = hit.entry
             try:
-                key = _text(hit.entry.key(event)) if hit.entry.key else None
-            except Exception as error:  # noqa: BLE001 - a user's key function
+                key = _text(entry.key(event)) if entry.key else None
+                values = _probed(entry.probes, event) if entry.probes else ()
+            except Exception as error:  # noqa: BLE001 - a user's function
                 self._raise(hit.rule, event, error)
                 continue
-            by_rule.setdefault(hit.rule, {})[hit.entry.leaf] = Match((seq,), time, key, label)
-        for rule in sorted(by_rule, key=lambda rule: rule.number):
-            moment = _Passage(self, rule, at)
-            if rule.program.joins:
-                self._see(rule, event.source, time)
-            for match in _rise(rule.program.root, by_rule[rule], moment):
+            match = Match(events, time, label, values, key)
+            by_rule.setdefault(hit.rule, {})[entry.leaf] = match
+        rules = sorted(by_rule, key=_number) if len(by_rule) > 1 else by_rule
+        for rule in rules:
+            self._pass(rule, by_rule[rule], event, at)
+
+    def _pass(self, rule: Listener, hits: dict[Leaf, Match], event: Event, at: int) -> None:
+        """What one event makes of a rule."""
+        moment = _Passage(self, rule, at)
+        if len(hits) > 1:
+            for match in _rise(rule.program.root, hits, moment):
                 self._fire(rule, match, event)
+            return
+        [(node, match)] = hits.items()
+        matches = [match]
+        while matches and (parent := node.parent) is not None:
+            matches = parent.take([(node.side, match) for match in matches], moment)
+            node = parent
+        for match in matches:
+            self._fire(rule, match, event)
 
     def _climb(self, node: Operator, matches: Sequence[Match], moment: _Passage) -> None:
         """Hands matches of an operator to those above it, and fires what comes out on top."""
@@ -173,12 +245,13 @@ class Engine:
                 return
         place = (rule.name, match.key, partition)
         group = self.groups.get(place)
+        events = tuple(numbers(match.events))
         if group is None:
             self.groups[place] = Group(
-                rule.name, match.key, partition, [match.events], match.label, timer
+                rule.name, match.key, partition, [events], match.label, timer
             )
         else:
-            group.matches.append(match.events)
+            group.matches.append(events)
 
     def _raise(self, rule: Listener, event: Event, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"
@@ -195,55 +268,90 @@ class Engine:
                     self._climb(node, node.overflow(key, moment), moment)
             full = self._memory.flush()
 
-    def _see(self, rule: Listener, source: str, time: int) -> None:
-        """Notes the newest event time of a source, beside the leaf that stands for it."""
-        data = self._memory.data(rule.name, rule.leaves[source], None)
-        if time > data.get("seen", time - 1):
-            data["seen"] = time
-            self._moved[rule] = None
+    def lost(self, rule: str, word: Word, events: Ranges, why: str) -> None:
+        """Notes events that a rule will not fire for."""
+        if events:
+            self._lost.setdefault((rule, word, why), []).append(events)
 
-    def watermark(self, rule: Listener) -> int | None:
-        """The event time that every source of the rule has reached, or None."""
-        lowest: int | None = None
-        for leaf in rule.leaves.values():
-            seen: int | None = self._memory.look(rule.name, leaf).get("seen")
-            if seen is None:
-                return None
-            lowest = seen if lowest is None else min(seen, lowest)
-        return lowest
+    @property
+    def fates(self) -> list[Fate]:
+        """What became, this turn, of events that rules will not fire for."""
+        return [
+            Fate(rule, word, union(*several), why)
+            for (rule, word, why), several in self._lost.items()
+        ]
 
-    def data(self, rule: Listener, node: int, key: str | None) -> dict[str, Any]:
-        """What an operator of a rule remembers for a key."""
-        return self._memory.data(rule.name, node, key)
+    def waiting(self, seq: int) -> tuple[Waiting, ...]:
+        """What an event still waits for, by rule.
 
-    def mark(self) -> None:
-        """Shows the watermarks that moved this turn beside their rules."""
-        for rule in self._moved:
-            row: RuleState | None = self._state.get(Table.RULE, rule.name)
-            reached = self.watermark(rule)
-            if row is not None and reached is not None and row.watermark != instant(reached):
-                row = replace(row, watermark=instant(reached))
-                self._state.put(Table.RULE, (rule.name,), row)
+        Cost: O(everything that operators keep): for a question, not for a turn.
+        """
+        rows: dict[Any, Node] = self._state.rows[Table.NODE]
+        found: dict[Waiting, None] = {}
+        for row in rows.values():
+            rule = self._rules.get(row.rule)
+            if rule is not None:
+                node: Operator = rule.program.nodes[row.node]
+                for events, text in node.waiting(row.data):
+                    if any(low <= seq <= high for low, high in events):
+                        found[Waiting(row.rule, text, row.due)] = None
+        return tuple(found)
+
+    def upto(self, sources: tuple[str, ...], at: int) -> int | None:
+        """How far all of these sensors have been read."""
+        return self._read.upto(sources, at)
+
+    def get(self, place: Place) -> Data | None:
+        """What an operator remembers for a key."""
+        return self._memory.get(place)
+
+    def put(self, place: Place, data: Data | None, due: int | None) -> None:
+        """Replaces it."""
+        self._memory.put(place, data, due)
 
 
 class _Passage:
     """A `Moment` of one rule."""
 
-    __slots__ = ("_engine", "now", "rule")
+    __slots__ = ("_engine", "_name", "now", "rule")
 
     def __init__(self, engine: Engine, rule: Listener, now: int) -> None:
         self._engine, self.rule, self.now = engine, rule, now
+        self._name = rule.name
 
-    @property
-    def watermark(self) -> int | None:
-        return self._engine.watermark(self.rule)
+    def upto(self, sources: tuple[str, ...]) -> int | None:
+        return self._engine.upto(sources, self.now)
 
-    def data(self, node: int, key: str | None) -> dict[str, Any]:
-        return self._engine.data(self.rule, node, key)
+    def get(self, node: int, key: str | None) -> Data | None:
+        return self._engine.get((self._name, node, key))
 
-    def lost(self, fate: str, count: int) -> None:
-        if count:
-            self._engine.fates[fate] = self._engine.fates.get(fate, 0) + count
+    def put(self, node: int, key: str | None, data: Data | None, due: int | None = None) -> None:
+        self._engine.put((self._name, node, key), data, due)
+
+    def lost(self, word: Word, events: Ranges, why: str) -> None:
+        self._engine.lost(self._name, word, events, why)
+
+
+def _number(rule: Listener) -> int:
+    return rule.number
+
+
+def _probed(probes: Sequence[tuple[int, Any]], event: Event) -> tuple[Any, ...]:
+    """What the operators above look at, each at its place."""
+    values: list[Any] = [None] * (max(place for place, _ in probes) + 1)
+    for place, probe in probes:
+        values[place] = probe(event)
+    return tuple(values)
+
+
+def _ranges_in(data: Any) -> list[Ranges]:
+    if not isinstance(data, tuple):
+        return []
+    parts = cast("tuple[Any, ...]", data)
+    if len(parts) == 2 and all(type(part) is int for part in parts):
+        low, high = parts
+        return [((low, high),)] if low <= high < _NEVER_A_NUMBER else []
+    return [found for part in parts for found in _ranges_in(part)]
 
 
 def _rise(node: Operator, hits: dict[Leaf, Match], moment: _Passage) -> list[Match]:

@@ -8,9 +8,9 @@ from reactor.core.trigger.compile import Program, compile_trigger
 
 
 class Listener:
-    """A rule as matching needs it. `leaves` names, for each source, the leaf that stands for it."""
+    """A rule, compiled. `number` is its place in the pipeline."""
 
-    __slots__ = ("leaves", "name", "number", "partition", "program")
+    __slots__ = ("name", "number", "partition", "program")
 
     def __init__(self, rule: Rule, number: int) -> None:
         self.name, self.number = rule.name, number
@@ -19,6 +19,3 @@ class Listener:
         self.partition: Get | None = (
             partition.getter() if isinstance(partition, Path) else partition
         )
-        self.leaves: dict[str, int] = {}
-        for entry in self.program.entries:
-            self.leaves.setdefault(entry.source.name, entry.leaf.number)

@@ -24,6 +24,7 @@ from reactor.core.decision import (
     CancelRun,
     Decision,
     Facts,
+    Fate,
     Finished,
     Fired,
     Input,
@@ -33,10 +34,10 @@ from reactor.core.decision import (
     SetPaused,
 )
 from reactor.core.demand import Launch
-from reactor.core.engine import Engine, Group
+from reactor.core.engine import Engine, Group, Waiting
 from reactor.core.graph import Graph
 from reactor.core.plan import plan
-from reactor.core.ranges import Ranges, ranges, union
+from reactor.core.ranges import Ranges, count, ranges, union
 from reactor.core.scheduler import Scheduler
 from reactor.core.state import Pause, State, Table
 
@@ -76,7 +77,7 @@ class Reactor:
                 break
             for event in happened:
                 engine.arrive(event.source, [event], now)
-        engine.mark()
+        fates = engine.fates
         return Decision(
             Facts(
                 engine.accepted,
@@ -84,7 +85,8 @@ class Reactor:
                 self.state.end_turn(),
                 engine.raised,
                 engine.filtered,
-                engine.fates,
+                _tally(fates),
+                fates,
             ),
             tuple(scheduler.effects),
             self.wake_at(),
@@ -106,6 +108,15 @@ class Reactor:
         return min(times, default=None)
 
     @property
+    def awaits(self) -> frozenset[str]:
+        """The sensors whose `upto` a timer of absence waits for: it is due, and they are behind."""
+        return self._engine.awaits
+
+    def waiting_for(self, seq: int) -> tuple[Waiting, ...]:
+        """What an accepted event still waits for, by rule. Cost: O(what operators keep)."""
+        return self._engine.waiting(seq)
+
+    @property
     def running(self) -> int:
         """How many attempts are running."""
         return self._scheduler.running
@@ -117,12 +128,15 @@ class Reactor:
 
     def _take(self, each: Input, now: datetime) -> None:
         match each:
-            case Arrived(sensor, events):
-                self._engine.arrive(sensor, events, now)
+            case Arrived(sensor, events, upto):
+                if events:
+                    self._engine.arrive(sensor, events, now)
+                if upto is not None:
+                    self._engine.reach(sensor, upto, now)
             case Finished():
                 self._scheduler.finish(each, now)
             case Restarted():
-                self._engine.adopt()
+                self._engine.adopt(now)
                 self._plan_again(now)
                 self._scheduler.restarted(now)
             case CancelRun(run, reason):
@@ -219,3 +233,11 @@ class Reactor:
         made = plan(self.graph, rule.name, rule.assets, because, group.partition)
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
         return self._scheduler.launch(launch, now)
+
+
+def _tally(fates: Sequence[Fate]) -> dict[str, int]:
+    """How many events met each fate."""
+    counts: dict[str, int] = {}
+    for fate in fates:
+        counts[fate.word] = counts.get(fate.word, 0) + count(fate.events)
+    return counts

@@ -9,7 +9,7 @@ is *forgotten* here and stays in the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -44,12 +44,15 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The state of one operator of one rule for one key: JSON data, and when it next acts."""
+    """The state of one operator of one rule for one key, and when it next acts.
+
+    `data` is JSON data in tuples; two whole numbers (low, high) of events are a range.
+    """
 
     rule: str
     node: int
     key: str | None
-    data: Mapping[str, Any]
+    data: Any
     due: datetime | None = None
 
 

@@ -1,30 +1,57 @@
 """Trigger expressions: immutable values that say when to launch.
 
-Knows: how expressions are written, printed and combined. Refuses to know: how they are matched
-(engine.py, operator.py) and where events come from.
+Knows: how expressions are written, printed and combined, and what each means. Refuses to know: how
+they are matched (engine.py, operator.py) and where events come from.
 
-Law: an expression has no state and no truth value; equal expressions have equal text, and the text
-is what a rule's fingerprint is made of.
+Laws: an expression has no state and no truth value; equal expressions have equal text, and the text
+is what a rule's fingerprint is made of. What every operator shares: a match is the events that
+satisfied an expression, with the event time of the latest; windows and order follow event time,
+and at the same instant the order of arrival; a match that is used is used up for its rule only; a
+repeated event (same source and id) never gets this far; state is kept per key (`by`), survives a
+restart, and starts afresh when the text of the rule changes. What concludes that something did
+*not* happen waits until its sensors have been read past the deadline. What is given up (a bound, a
+window that passed) is recorded as the fate of its events.
+
+This module is long because each method builds a class and each class has the methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, NoReturn
 
+from reactor.core.calendar import Calendar
 from reactor.core.duration import Duration, duration, spoken
-from reactor.core.field import Path, Predicate, named, path_of, predicate_of
+from reactor.core.event import Event
+from reactor.core.field import Compare, Path, Predicate, named, path_of, predicate_of
+from reactor.core.timetable import Timetable, timetable
 
 Pair = Literal["latest", "oldest", "collect"]
+Outside = Literal["hold", "drop"]
+Value = Path | Callable[[Any], Any]
+"""Where in an event something is: a place, or a function of the event."""
 
 
-def _window(value: Duration, what: str) -> timedelta:
+def _window(value: Duration | None, what: str) -> timedelta:
+    if value is None:
+        raise ValueError(f"{what} is missing: without one it would wait for ever; say '10m'")
     length = duration(value)
     if not length:
         raise ValueError(f"{what} is zero: nothing could ever match")
     return length
+
+
+def _value(place: Any, what: str) -> Value:
+    path = path_of(place)
+    if path is None and not callable(place):
+        raise TypeError(f"{what} takes a field or a function of the event, not {place!r}")
+    return path if path is not None else place
+
+
+def _shown(value: Value) -> str:
+    return str(value) if isinstance(value, Path) else named(value)
 
 
 class Trigger:
@@ -38,10 +65,7 @@ class Trigger:
 
     def by(self, key: Any) -> Trigger:
         """Keeps the state of every operator per key: a `field` path, or a function of the event."""
-        path = path_of(key)
-        if path is None and not callable(key):
-            raise TypeError(f"by takes a field or a function of the event, not {key!r}")
-        return By(self, path if path is not None else key)
+        return By(self, _value(key, "by"))
 
     def __or__(self, other: object) -> Trigger:
         if not isinstance(other, Trigger):
@@ -52,6 +76,90 @@ class Trigger:
         if not isinstance(other, Trigger):
             return NotImplemented
         return Both((*_operands(self, Both), *_operands(other, Both)))
+
+    def then(self, other: Trigger) -> Following:
+        """This, and later that: `a.then(b).then(c).within("2h")`."""
+        if not isinstance(other, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"then takes a trigger, not {other!r}")
+        return Following((*_operands(self, Following), other))
+
+    def unless(self, other: Trigger, within: Duration | None = None) -> Trigger:
+        """This, and none of `other` for `within` after it."""
+        if not isinstance(other, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"unless takes a trigger, not {other!r}")
+        return Unless((self, other), _window(within, "the time in which the other must not come"))
+
+    def incomplete(self) -> Trigger:
+        """When this pattern started and did not finish in its window."""
+        if isinstance(self, (Join, Then, Complete)):
+            return Incomplete(self)
+        raise ValueError(
+            f"{self} cannot stay incomplete: only (a & b), at_least, a.then(b) and a.complete(...)"
+            " with their window can"
+        )
+
+    def silent_for(self, length: Duration) -> Trigger:
+        """When none of these came for `length`."""
+        return Silent(self, _window(length, "the silence"))
+
+    def overdue(self, schedule: Any, grace: Duration = 0, tz: str = "UTC") -> Trigger:
+        """When none of these came for a tick of `schedule` until `grace` after it.
+
+        Args: `schedule` is a cron expression in the time zone `tz`, or a `Schedule`.
+        """
+        ticks = getattr(schedule, "timetable", None)
+        if ticks is None:
+            if not isinstance(schedule, str):
+                raise TypeError(f"overdue takes a cron expression or a Schedule, not {schedule!r}")
+            ticks = timetable(schedule, None, tz)
+        return Overdue(self, ticks, duration(grace))
+
+    def complete(
+        self, expected: Any, within: Duration | None = None, member: Any = None
+    ) -> Trigger:
+        """When these cover a set: `files.complete(["eu", "us"], "2h", member=field.region)`.
+
+        Args: `expected` is the members, or how many there are, or where an event says so (a place
+        with a list or a number, such as a manifest's); `field.region.isin([...])` says both.
+        `member` is what an event is of them; else its key, else its subject.
+        """
+        if isinstance(expected, Compare) and expected.op == "in":
+            member, expected = expected.path, expected.value
+        else:
+            member = None if member is None else _value(member, "member")
+        return Complete(self, _expected(expected), _window(within, "the window"), member)
+
+    def count(self, n: int, within: Duration | None = None) -> Trigger:
+        """The n-th of these within a sliding window, with all n."""
+        if n < 2:
+            raise ValueError(f"a count of {n} is each event by itself: n is at least 2")
+        return Count(self, n, _window(within, "the window"))
+
+    def aggregate(
+        self,
+        within: Duration | None = None,
+        *,
+        avg: Any = None,
+        sum: Any = None,
+        min: Any = None,
+        max: Any = None,
+        of_at_least: int = 1,
+    ) -> Trigger:
+        """When an average, sum, least or greatest crosses a bound in a sliding window.
+
+        `orders.aggregate("10m", sum=field.amount > 1_000)`; `of_at_least` is how many values there
+        must be.
+        """
+        given = {"avg": avg, "sum": sum, "min": min, "max": max}
+        asked = [(name, bound) for name, bound in given.items() if bound is not None]
+        if len(asked) != 1:
+            raise ValueError("aggregate takes one of avg=, sum=, min=, max=: sum=field.amount > 10")
+        name, bound = asked[0]
+        if not isinstance(bound, Compare) or bound.op not in BOUNDS:
+            raise TypeError(f"{name}= takes a comparison such as field.amount > 10, not {bound!r}")
+        if of_at_least < 1:
+            raise ValueError(f"of_at_least is at least 1, not {of_at_least}")
+        return Aggregate(self, name, bound, _window(within, "the window"), of_at_least)
 
     def batch(self, n: int, max_wait: Duration) -> Trigger:
         """Once for every `n` events, or `max_wait` after the first of them, with all of them."""
@@ -70,9 +178,40 @@ class Trigger:
         """At most once per `every`; what was suppressed comes at the end of it if `trailing`."""
         return Throttle(self, _window(every, "the throttle"), trailing)
 
+    def delay(self, length: Duration) -> Trigger:
+        """Each of these, `length` later."""
+        return Delay(self, _window(length, "the delay"))
+
+    def distinct(self, key: Any, ttl: Duration | None = None) -> Trigger:
+        """The first of each `key` in `ttl`: a `field` path, or a function of the event."""
+        return Distinct(self, _value(key, "distinct"), _window(ttl, "ttl"))
+
+    def changed(self, value: Any) -> Trigger:
+        """Only when `value` differs from the last one: a `field` path, or a function."""
+        return Changed(self, _value(value, "changed"))
+
+    def during(self, calendar: Any, outside: Outside = "hold") -> Trigger:
+        """Only while `calendar` is open; what comes `outside` is held until it opens, or dropped.
+
+        Args: `calendar` is a `Calendar` or its text: `"mon-fri 09:00-17:00"`, in UTC.
+        """
+        if outside not in ("hold", "drop"):
+            raise ValueError(f"outside is hold or drop, not {outside!r}")
+        if isinstance(calendar, str):
+            calendar = Calendar(calendar)
+        if not isinstance(calendar, Calendar):
+            raise TypeError(f"during takes a Calendar or its text, not {calendar!r}")
+        return During(self, calendar, outside)
+
     def __bool__(self) -> NoReturn:
         raise TypeError(
             "a trigger has no truth value: write a | b and (a & b).within('10m'), not and/or/not"
+        )
+
+    def __invert__(self) -> NoReturn:
+        raise TypeError(
+            "there is no ~trigger: absence needs a window;"
+            " write a.unless(b, '10m'), a.silent_for('10m') or a.overdue('0 6 * * *', '30m')"
         )
 
     @property
@@ -80,8 +219,34 @@ class Trigger:
         """The expressions this one is made of."""
         return ()
 
+    @property
+    def places(self) -> tuple[Value | Predicate, ...]:
+        """What this operator itself looks at in the events of its operands."""
+        return ()
 
-def _operands(trigger: Trigger, kind: type[Either] | type[Both]) -> tuple[Trigger, ...]:
+
+BOUNDS = ("<", "<=", ">", ">=", "between")
+"""How an aggregate may be compared."""
+
+
+def _expected(expected: Any) -> tuple[str, ...] | int | Value:
+    if isinstance(expected, bool) or expected is None:
+        raise TypeError(f"complete expects members, a number of them or a place, not {expected!r}")
+    if isinstance(expected, int):
+        if expected < 2:
+            raise ValueError(f"complete with {expected} expected is each event by itself")
+        return expected
+    if isinstance(expected, Collection) and not isinstance(expected, str):
+        members = tuple(dict.fromkeys(str(each) for each in expected))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if not members:
+            raise ValueError("complete expects nothing: an empty set is always covered")
+        return tuple(sorted(members))
+    return _value(expected, "complete")
+
+
+def _operands(
+    trigger: Trigger, kind: type[Either] | type[Both] | type[Following]
+) -> tuple[Trigger, ...]:
     """Its operands if it is such an (unwindowed) pattern, so that `a & b & c` is one of three."""
     return trigger.of if isinstance(trigger, kind) else (trigger,)
 
@@ -97,6 +262,8 @@ class Source(Trigger):
     kind: ClassVar[str] = ""
     name: str
     model: Any = None
+    lateness: timedelta = timedelta(0)
+    """How much later than others of its time an event may still come."""
 
     @property
     def address(self) -> str:
@@ -113,13 +280,17 @@ class Source(Trigger):
         """The event types this leaf lets in, or None for all of them."""
         return None
 
+    def ticks(self, after: datetime) -> Iterator[Event]:
+        """The events after an instant, if nothing but the clock makes them (a schedule's)."""
+        return iter(())
+
     def __str__(self) -> str:
         return self.name
 
 
 @dataclass(frozen=True, slots=True)
 class AssetEvents(Source):
-    """What happens to an asset, as events: `asset.materialized`, `asset.failed`."""
+    """What happens to an asset: `asset.materialized`, `asset.failed`, `asset.held`."""
 
     asset: str
     what: str
@@ -138,59 +309,74 @@ class AssetEvents(Source):
 
 
 @dataclass(frozen=True, slots=True)
-class Where(Trigger):
-    """Events of `of` that satisfy a predicate. Stateless; a repeat is judged anew."""
+class Over(Trigger):
+    """What all operators on one operand share."""
 
     of: Trigger
-    predicate: Predicate
 
     @property
     def children(self) -> tuple[Trigger, ...]:
         return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Over):
+    """Matches of `of` that satisfy a predicate.
+
+    Stateless. On a pattern of several events it judges the latest of them; what it turns away then
+    is filtered, and used up.
+    """
+
+    predicate: Predicate
+
+    @property
+    def places(self) -> tuple[Value | Predicate, ...]:
+        return (self.predicate,)
 
     def __str__(self) -> str:
         return f"{_wrapped(self.of)}.where({self.predicate})"
 
 
 @dataclass(frozen=True, slots=True)
-class By(Trigger):
-    """Keys the events that leave `of`; every stateful operator around it keeps state per key."""
+class By(Over):
+    """Keys the events that leave `of`; every stateful operator around it keeps state per key.
 
-    of: Trigger
-    key: Path | Callable[[Any], Any]
+    On a composite it is shorthand for each leaf. An event without the key shares the state of all
+    such events. An operator keeps at most 100,000 keys: the ones that act first are let go of.
+    """
+
+    key: Value
 
     @property
-    def children(self) -> tuple[Trigger, ...]:
-        return (self.of,)
+    def places(self) -> tuple[Value | Predicate, ...]:
+        return (self.key,)
 
     def __str__(self) -> str:
-        shown = str(self.key) if isinstance(self.key, Path) else named(self.key)
-        return f"{_wrapped(self.of)}.by({shown})"
+        return f"{_wrapped(self.of)}.by({_shown(self.key)})"
 
 
 @dataclass(frozen=True, slots=True)
-class Either(Trigger):
-    """Fires once for each event that completes any operand, saying which."""
+class Several(Trigger):
+    """What all operators on several operands share."""
 
     of: tuple[Trigger, ...]
 
     @property
     def children(self) -> tuple[Trigger, ...]:
         return self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Several):
+    """Fires once for each event that completes any operand, saying which. Stateless."""
 
     def __str__(self) -> str:
         return " | ".join(_wrapped(part) for part in self.of)
 
 
 @dataclass(frozen=True, slots=True)
-class Both(Trigger):
+class Both(Several):
     """A join that still needs its window: `(a & b).within("2h")`."""
-
-    of: tuple[Trigger, ...]
-
-    @property
-    def children(self) -> tuple[Trigger, ...]:
-        return self.of
 
     def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
         """Fires when all operands have an unconsumed match with event times in `window`."""
@@ -201,15 +387,10 @@ class Both(Trigger):
 
 
 @dataclass(frozen=True, slots=True)
-class AtLeast(Trigger):
+class AtLeast(Several):
     """`at_least(2, a, b, c)`, which still needs its window."""
 
     n: int
-    of: tuple[Trigger, ...]
-
-    @property
-    def children(self) -> tuple[Trigger, ...]:
-        return self.of
 
     def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
         """Fires when `n` different operands have an unconsumed match within `window`."""
@@ -220,67 +401,236 @@ class AtLeast(Trigger):
 
 
 @dataclass(frozen=True, slots=True)
-class Join(Trigger):
+class Following(Several):
+    """A sequence that still needs its window: `a.then(b).within("2h")`."""
+
+    def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
+        """Fires when the operands match one after the other, all within `window`."""
+        return Then(self.of, _window(window, "the window"), _pair(pair))
+
+    def __str__(self) -> str:
+        return _sequence(self.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Several):
     """Fires when `n` of its operands have an unconsumed match within `window` of event time.
 
-    Attached are the events of the chosen matches. `pair` says which match of an operand is taken:
-    the latest (earlier ones are superseded by it), the oldest, or all (collect). State: per key,
-    the unconsumed matches of each operand, at most 1,000; one that the watermark has left behind
-    by more than the window is dropped. A late event may complete a match that is still there.
-    Restart: state continues.
+    Attached: the events of the chosen matches. `pair` says which match of an operand is taken: the
+    latest (earlier ones are superseded as it comes), the oldest, or all that fit (collect). One
+    event fills every side it satisfies, and may complete the join alone. What has just come is
+    always part of what completes; of several windows that would do, the newest (`oldest`: the
+    oldest) is taken. Order does not matter, so a late event joins as long as what it joins is kept:
+    until newer matches of its key, or the watermark of its sources, have left it behind by the
+    window and the allowed lateness; then it is expired. State: per key, the unconsumed matches, at
+    most 1,000 an operand (beyond, the oldest expires). Restart: goes on.
     """
 
-    of: tuple[Trigger, ...]
     window: timedelta
     n: int
     pair: Pair = "latest"
 
-    @property
-    def children(self) -> tuple[Trigger, ...]:
-        return self.of
-
     def __str__(self) -> str:
-        pair = f", pair={self.pair!r}" if self.pair != "latest" else ""
-        tail = f".within({spoken(self.window)!r}{pair})"
+        tail = f".within({spoken(self.window)!r}{_paired(self.pair)})"
         if self.n == len(self.of):
             return f"({' & '.join(_wrapped(part) for part in self.of)}){tail}"
         return f"at_least({self.n}, {', '.join(map(str, self.of))}){tail}"
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Trigger):
-    """Fires with the collected events at `n` of them, or `max_wait` after the first.
+class Then(Several):
+    """Fires when its operands match in event-time order, the last at most `window` after the first.
 
-    Time: the arrival of events and `now`, not event time. State: per key, the collected events.
-    Restart: a started batch goes on, and its wait with it.
+    Unrelated events between are allowed (skip till next match); the order at one instant is that of
+    arrival; an event does not follow itself. Attached: one match of each operand. `pair` says
+    which: the latest that still makes a sequence (an earlier one without a successor is superseded
+    as the next of its operand comes), the oldest, or all that came before what follows (collect). A
+    late event takes its place in the order, and may complete what is still kept; matches are kept
+    and expire as those of a join. What is used, and what came before it of the same operand, is
+    used up: each firing has new events throughout. State: per key, the unconsumed matches, at most
+    1,000 an operand. Restart: goes on.
     """
 
-    of: Trigger
-    n: int
-    max_wait: timedelta
+    window: timedelta
+    pair: Pair = "latest"
+
+    def __str__(self) -> str:
+        return f"{_sequence(self.of)}.within({spoken(self.window)!r}{_paired(self.pair)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Unless(Several):
+    """Fires for a match of the first operand if none of the second came for `window` after it.
+
+    "After" is event time in (t, t + window], and at the same instant the order of arrival; an event
+    does not call itself off. Attached: the match of the first. It fires at t + window, or as soon
+    as the sensors of both have been read until then; a late one of the second calls off what has
+    not fired, and never un-fires. What was called off is filtered. State: per key, the matches that
+    wait, and when the second came lately (a match that comes late may already be called off), at
+    most 1,000 each. Restart: goes on, and concludes nothing before the backlog is read.
+    """
+
+    window: timedelta
+
+    def __str__(self) -> str:
+        first, second = self.of
+        return f"{_wrapped(first)}.unless({second}, within={spoken(self.window)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete(Over):
+    """Fires when the pattern `of` started and did not finish in its window.
+
+    At t + window, where t is the event time of the earliest unconsumed match (of a sequence: of its
+    first operand; of a set: of any member), once the sensors have been read until then. Attached:
+    all matches that came in that window, which are used up by it; its label says what came and what
+    is missing. A pattern that finishes fires nothing here, and uses up what it would have used.
+    State and restart: as the pattern's, but earlier matches are not superseded as later ones come.
+    """
+
+    of: Join | Then | Complete  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return f"{self.of}.incomplete()"
+
+
+@dataclass(frozen=True, slots=True)
+class Silent(Over):
+    """Fires when `length` of event time passed after the latest match without another.
+
+    Once per silence: the next match starts anew. Without a key it counts from the start of the rule
+    too, so that a heartbeat that never comes is missed; a key is listened to from its first match
+    on. Attached: the last match before the silence, if any. It waits until its sensors have been
+    read past the deadline: a broker that is down is no silence. Late events that lie before the
+    latest change nothing. State: per key, the last match. Restart: goes on.
+    """
+
+    length: timedelta
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.silent_for({spoken(self.length)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue(Over):
+    """Fires `grace` after a tick of a schedule if nothing came for that tick.
+
+    A match counts for the first tick whose deadline (tick + grace) is not before its event time: in
+    (last deadline, deadline]. So one that is too late counts for the next tick. Attached: nothing,
+    since nothing came. It waits until its sensors have been read past the deadline; deadlines that
+    passed while nobody looked are concluded one by one. Without a key it counts from the start of
+    the rule; a key is expected from its first match on, at every tick. State: per key, the
+    deadline and what came for it. Restart: goes on.
+    """
+
+    schedule: Timetable
+    grace: timedelta
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.overdue({str(self.schedule)!r}, {spoken(self.grace)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Complete(Over):
+    """Fires when matches cover a set within `window` of event time, with one match a member.
+
+    The set is given, or a number of different members, or read from the event at a place (a list
+    or a number; the latest that says so holds for its key, and an event without a member is only a
+    manifest). A member is the event's value at `member`, else its key, else its subject. Of several
+    of one member the latest is taken, and the earlier is superseded; one that is not expected is
+    filtered. Fired members are used up. A late event counts as long as it is within the window of
+    the newest. State: per key, a match a member, at most 10,000. Restart: goes on.
+    """
+
+    expected: tuple[str, ...] | int | Value
+    window: timedelta
+    member: Value | None = None
 
     @property
-    def children(self) -> tuple[Trigger, ...]:
-        return (self.of,)
+    def places(self) -> tuple[Value | Predicate, ...]:
+        asked = (self.member, self.expected)
+        return tuple(each for each in asked if isinstance(each, Path) or callable(each))
+
+    def __str__(self) -> str:
+        match self.expected:
+            case tuple():
+                expected = f"[{', '.join(map(repr, self.expected))}]"
+            case int():
+                expected = str(self.expected)
+            case _:
+                expected = _shown(self.expected)
+        member = f", member={_shown(self.member)}" if self.member is not None else ""
+        return f"{_wrapped(self.of)}.complete({expected}, within={spoken(self.window)!r}{member})"
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Over):
+    """Fires when the n-th match falls in a sliding window of event time, with those n.
+
+    They are used up, and so is what came before them. A late event takes its place in the order and
+    counts if n with it lie within the window. State: per key, fewer than n matches a window; they
+    expire as those of a join. Restart: goes on.
+    """
+
+    n: int
+    window: timedelta
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.count({self.n}, within={spoken(self.window)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Over):
+    """Fires when `function` of the numbers in a sliding window comes to satisfy a bound.
+
+    Edge, not level: it fires when the bound comes to hold, and again only after it did not hold.
+    Looked at when a match comes: the window is (newest - window, newest] in event time. Attached:
+    the events in the window. A match without a number there is filtered. A late event counts within
+    the window of the newest. State: per key, the numbers in the window, at most 10,000 (beyond, the
+    oldest expires), and whether the bound holds. Restart: goes on.
+    """
+
+    function: str
+    bound: Compare
+    window: timedelta
+    of_at_least: int = 1
+
+    @property
+    def places(self) -> tuple[Value | Predicate, ...]:
+        return (self.bound,)
+
+    def __str__(self) -> str:
+        least = f", of_at_least={self.of_at_least}" if self.of_at_least > 1 else ""
+        asked = f"{self.function}={self.bound}"
+        return f"{_wrapped(self.of)}.aggregate({spoken(self.window)!r}, {asked}{least})"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(Over):
+    """Fires with the collected events at `n` of them, or `max_wait` after the first.
+
+    Time: arrival and `now`, not event time. State: per key, the collected events, as stretches (at
+    10,000 stretches it fires early). Late events are events like others. Restart: a started batch
+    goes on, and its wait with it.
+    """
+
+    n: int
+    max_wait: timedelta
 
     def __str__(self) -> str:
         return f"{_wrapped(self.of)}.batch({self.n}, max_wait={spoken(self.max_wait)!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Debounce(Trigger):
+class Debounce(Over):
     """Fires once with all collected events when it was quiet for `quiet`, or at `max_wait`.
 
-    Time: arrival and `now`. State: per key, the collected events. Restart: goes on.
+    Time: arrival and `now`. State: per key, the collected events, as those of a batch. Late events
+    are events like others. Restart: goes on; quiet while nobody looked counts as quiet.
     """
 
-    of: Trigger
     quiet: timedelta
     max_wait: timedelta
-
-    @property
-    def children(self) -> tuple[Trigger, ...]:
-        return (self.of,)
 
     def __str__(self) -> str:
         quiet, limit = spoken(self.quiet), spoken(self.max_wait)
@@ -288,24 +638,90 @@ class Debounce(Trigger):
 
 
 @dataclass(frozen=True, slots=True)
-class Throttle(Trigger):
+class Throttle(Over):
     """Fires at once, then not for `every`; with `trailing`, what came meanwhile fires at its end.
 
-    Time: arrival and `now`. State: per key, until when it is shut and what it keeps back.
-    Restart: goes on. Nothing kept back is lost; without `trailing` it is counted as throttled.
+    Time: arrival and `now`. State: per key, until when it is shut and what it keeps back, as
+    stretches (beyond 10,000 the oldest expires). Nothing kept back is lost; without `trailing` it
+    is throttled. Late events are events like others. Restart: goes on.
     """
 
-    of: Trigger
     every: timedelta
     trailing: bool = True
-
-    @property
-    def children(self) -> tuple[Trigger, ...]:
-        return (self.of,)
 
     def __str__(self) -> str:
         tail = "" if self.trailing else ", trailing=False"
         return f"{_wrapped(self.of)}.throttle({spoken(self.every)!r}{tail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Delay(Over):
+    """Fires for each match, `length` after it came.
+
+    Time: arrival and `now`. State: the matches that wait, a row for those of one turn and key. Late
+    events are events like others. Restart: goes on; what came due meanwhile fires at once.
+    """
+
+    length: timedelta
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.delay({spoken(self.length)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(Over):
+    """Passes a match if none with its value passed less than `ttl` of event time away.
+
+    The value is that of the latest event of a match. What does not pass is deduplicated. A late
+    event is compared with the passed ones still kept. State: per key and value, when the last
+    passed, for `ttl`; at most 100,000 values (beyond, the oldest is let go of). Restart: goes on.
+    """
+
+    key: Value
+    ttl: timedelta
+
+    @property
+    def places(self) -> tuple[Value | Predicate, ...]:
+        return (self.key,)
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.distinct({_shown(self.key)}, ttl={spoken(self.ttl)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Over):
+    """Passes a match if its value differs from that of the last one; the first passes.
+
+    The value is that of the latest event of a match; the last one is by event time, so a late event
+    that lies before it is superseded. What does not differ is deduplicated. State: per key, the
+    last value. Restart: goes on.
+    """
+
+    value: Value
+
+    @property
+    def places(self) -> tuple[Value | Predicate, ...]:
+        return (self.value,)
+
+    def __str__(self) -> str:
+        return f"{_wrapped(self.of)}.changed({_shown(self.value)})"
+
+
+@dataclass(frozen=True, slots=True)
+class During(Over):
+    """Passes matches while a calendar is open; outside, holds them until it opens, or drops them.
+
+    Time: `now`. What was held fires when it opens, match by match, in the order it came; what is
+    dropped is filtered. State: the held matches, a row for those of one turn and key. Late events
+    are events like others. Restart: goes on; if it opened meanwhile, they fire at once.
+    """
+
+    calendar: Calendar
+    outside: Outside = "hold"
+
+    def __str__(self) -> str:
+        tail = "" if self.outside == "hold" else f", outside={self.outside!r}"
+        return f"{_wrapped(self.of)}.during({str(self.calendar)!r}{tail})"
 
 
 def at_least(n: int, *of: Trigger) -> AtLeast:
@@ -315,7 +731,7 @@ def at_least(n: int, *of: Trigger) -> AtLeast:
             raise TypeError(f"at_least takes triggers, not {each!r}")
     if not 1 <= n <= len(of):
         raise ValueError(f"at_least({n}, ...) of {len(of)} triggers can never be met")
-    return AtLeast(n, of)
+    return AtLeast(of, n)
 
 
 def leaves(trigger: Trigger) -> tuple[Source, ...]:
@@ -333,6 +749,15 @@ def _pair(pair: str) -> Pair:
     if pair not in ("latest", "oldest", "collect"):
         raise ValueError(f"pair is latest, oldest or collect, not {pair!r}")
     return pair
+
+
+def _paired(pair: Pair) -> str:
+    return f", pair={pair!r}" if pair != "latest" else ""
+
+
+def _sequence(of: tuple[Trigger, ...]) -> str:
+    first, *others = of
+    return _wrapped(first) + "".join(f".then({other})" for other in others)
 
 
 def _wrapped(trigger: Trigger) -> str:

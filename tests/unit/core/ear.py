@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reactor.core.asset import Asset, Rule
-from reactor.core.decision import Arrived, Decision
+from reactor.core.decision import Arrived, Decision, Restarted
 from reactor.core.graph import Graph
 from reactor.core.state import Table
 from reactor.core.trigger.expression import Trigger
@@ -25,7 +25,7 @@ class Ear(Stage):
         self.subjects: dict[int, str] = {}
         self.counts: dict[str, int] = {}
         self.lost: dict[str, int] = {}
-        self.receive()
+        self.receive(Restarted())
 
     def hears(self, *taps: str, late: float = 0, **data: Any) -> list[str]:
         """An event of each tap, all at once; answers what fired. `late` is how long ago it was."""
@@ -35,6 +35,10 @@ class Ear(Stage):
             ago = (self.now - START).total_seconds() - late
             inputs.append(Arrived(tap, [Tap(tap).event(f"{tap}{number}", ago, **data)]))
         return self.told_by(self.receive(*inputs))
+
+    def reads(self, *taps: str) -> list[str]:
+        """The taps have been read up to now; answers what fired."""
+        return self.told_by(self.receive(*(Arrived(tap, (), self.now) for tap in taps)))
 
     def waits(self, until: float) -> list[str]:
         """Time passes, up to so many seconds after the start; answers what fired, and when."""
@@ -64,6 +68,5 @@ class Ear(Stage):
 
     @property
     def remembers(self) -> int:
-        """How many rows of operator state there are, beside what each leaf saw."""
-        rows = self.reactor.state.rows[Table.NODE].values()
-        return sum(1 for row in rows if "seen" not in row.data)
+        """How many rows of operator state there are."""
+        return len(self.reactor.state.rows[Table.NODE])

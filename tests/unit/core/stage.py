@@ -228,7 +228,13 @@ class Stage:
 
 def _through_json(row: Any) -> Any:
     """The row with operator state as it comes back from a store."""
-    return replace(row, data=json.loads(json.dumps(row.data))) if isinstance(row, Node) else row
+    if not isinstance(row, Node):
+        return row
+    return replace(row, data=_in_tuples(json.loads(json.dumps(row.data))))
+
+
+def _in_tuples(data: Any) -> Any:
+    return tuple(map(_in_tuples, data)) if isinstance(data, list) else data
 
 
 def _place(step: Step) -> str:

@@ -22,13 +22,11 @@ A, B, C = Tap("a"), Tap("b"), Tap("c")
         ((A.by(field.x) & B).within("1h"), "mixes keyed and unkeyed events", "give every side"),
         (A.by(field.x).by(field.y), "is keyed twice", "one .by(...) along a path is enough"),
         (A.by(field.x).batch(2, "1s").by(field.y), "is keyed twice", "one .by(...)"),
-        ((A & B).batch(2, "1s"), "a & b joins without a window", "write (...).within('10m')"),
-        (at_least(2, A, B, C) | C, "joins without a window", "within"),
+        ((A & B).batch(2, "1s"), "a & b has no window", "write (...).within('10m')"),
+        (at_least(2, A, B, C) | C, "has no window", "within"),
         ((A & A).within("1h"), "joins something with itself", "drop one side"),
         ((A & B & A).within("1h"), "joins something with itself", "tell them apart"),
-        (A.batch(2, "1s").where(field.x == 1), "where cannot look at", "put .where(...) on the"),
-        ((A & B).within("1s").where(field.x == 1), "where cannot look at", "on the sensor"),
-        ((A | B.throttle("1s")).where(field.x == 1), "where cannot look at", "on the sensor"),
+        (A.then(B), "has no window", "within"),
     ],
 )
 def test_what_makes_no_sense_says_why_and_what_to_do(
@@ -57,6 +55,8 @@ def test_a_place_that_no_event_has_is_refused_before_any_event(trigger: Trigger)
         (A.where(lambda event: event.data) & A.where(lambda event: not event.data)).within("1h"),
         (A | B).where(field.x == 1).by(field.x).where(field.y == 2),
         ((A & B).within("1m") & C).within("1h"),
+        A.batch(2, "1s").where(field.x == 1),
+        (A | B.throttle("1s")).where(field.x == 1),
     ],
     ids=str,
 )
@@ -97,7 +97,7 @@ def test_equal_expressions_number_their_operators_equally() -> None:
 def test_only_filters_and_alternatives_are_stateless() -> None:
     assert compile_trigger((A | B).where(field.x == 1).by(field.x)).stateless
     assert not compile_trigger(A.batch(2, "1s")).stateless
-    assert compile_trigger((A & B).within("1s")).joins
+    assert not compile_trigger(A.silent_for("1s")).stateless
 
 
 def test_an_event_is_described_by_who_saw_what() -> None:

@@ -15,7 +15,7 @@ from reactor.core.event import Event
 from reactor.core.field import field, path_of
 from reactor.core.graph import Graph
 from reactor.core.reactor import Reactor
-from reactor.core.state import Node, RuleState, Table
+from reactor.core.state import Node, Table
 from reactor.core.trigger.expression import AssetEvents, Trigger
 from tests.unit.core.ear import Ear
 from tests.unit.core.stage import Stage, at, drawn, rule, seconds
@@ -221,23 +221,6 @@ def test_a_removed_rule_leaves_nothing_and_a_new_one_sees_what_comes() -> None:
     assert nodes(stage) == []
     assert list(stage.reactor.state.rows[Table.RULE]) == [("new",)]
     assert stage.reactor.wake_at() is None
-
-
-def test_the_watermark_of_a_join_is_shown_beside_its_rule() -> None:
-    stage = reloaded(stage_of(), Rule("r", (A & B).within("1m"), ("x",)))
-    stage.receive(Arrived("a", [A.event(seconds=0)]))
-    assert watermark(stage) is None, "b said nothing yet"
-    stage.now = after(100)
-    stage.receive(Arrived("b", [B.event(seconds=50)]), Arrived("a", [A.event(seconds=70)]))
-    assert watermark(stage) == after(50)
-    stage.restart()
-    stage.receive(Arrived("b", [B.event(seconds=60)]))
-    assert watermark(stage) == after(60), "what a had said was not forgotten"
-
-
-def watermark(stage: Stage) -> Any:
-    row: RuleState = stage.reactor.state.rows[Table.RULE]["r",]
-    return row.watermark
 
 
 def test_a_rule_that_queues_makes_a_launch_of_each_match() -> None:

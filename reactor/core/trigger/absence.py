@@ -1,0 +1,226 @@
+"""What did not happen: see `expression.Unless`, `Silent` and `Overdue`.
+
+All of them ring only when their sources have been read past the time they asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from reactor.core.decision import Word
+from reactor.core.duration import spoken
+from reactor.core.ranges import Ranges
+from reactor.core.timetable import Timetable
+from reactor.core.trigger.operator import (
+    MICROSECOND,
+    PARTIAL_CAP,
+    Arrivals,
+    Data,
+    Entry,
+    Match,
+    Moment,
+    Operator,
+    by_key,
+    events_of,
+    instant,
+    micros,
+    order,
+    placed,
+)
+
+Order = tuple[int, int]
+
+
+class UnlessOf(Operator):
+    """State: (what waits, in order; when the second operand came, in order)."""
+
+    concludes = True
+
+    def __init__(
+        self, number: int, children: Sequence[Operator], names: Sequence[str], window: timedelta
+    ) -> None:
+        super().__init__(number, children)
+        self.names, self.window = tuple(names), window // MICROSECOND
+        self.tail = f"no {self.names[1]} for {spoken(window)}"
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        for key, group in by_key(arrivals):
+            data = moment.get(self.number, key)
+            waits: tuple[Entry, ...] = data[0] if data else ()
+            calls: list[Order] = list(data[1]) if data else []
+            for side, match in group:
+                entry = match[:4]
+                if side == 0:
+                    waits = placed(waits, entry)
+                else:
+                    insort(calls, order(entry))
+                    moment.lost(Word.FILTERED, entry[0], f"only calls off {self.names[0]}")
+            waits = self._called_off(waits, calls, moment)
+            self._rest(key, waits, calls, moment)
+        return []
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        upto = moment.upto(self.sources)
+        if data is None or upto is None:
+            return []
+        done = min(upto, moment.now) - self.window
+        waits: tuple[Entry, ...] = data[0]
+        cut = bisect_right(waits, done, key=_time)
+        fired = [
+            Match(events, time + self.window, f"{label}, and {self.tail}", values, key)
+            for events, time, label, values in waits[:cut]
+        ]
+        calls = [call for call in data[1] if call[0] + self.window + self.lateness > upto]
+        self._rest(key, waits[cut:], calls, moment)
+        return fired
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        for entry in data[0]:
+            until = instant(entry[1] + self.window)
+            yield entry[0], f"waits that no {self.names[1]} comes until {until:%H:%M:%S}"
+
+    def _called_off(
+        self, waits: tuple[Entry, ...], calls: list[Order], moment: Moment
+    ) -> tuple[Entry, ...]:
+        if not calls or not waits:
+            return waits
+        gone = [entry for entry in waits if self._is_called_off(entry, calls)]
+        if gone:
+            moment.lost(Word.FILTERED, events_of(gone), f"{self.names[1]} came")
+            return tuple(entry for entry in waits if entry not in gone)
+        return waits
+
+    def _is_called_off(self, entry: Entry, calls: list[Order]) -> bool:
+        at = bisect_right(calls, order(entry))
+        return at < len(calls) and calls[at][0] <= entry[1] + self.window
+
+    def _rest(
+        self, key: str | None, waits: tuple[Entry, ...], calls: list[Order], moment: Moment
+    ) -> None:
+        if len(waits) > PARTIAL_CAP:
+            moment.lost(Word.EXPIRED, waits[0][0], f"more than {PARTIAL_CAP:,} wait")
+            waits = waits[1:]
+        if len(calls) > 1:
+            newest = calls[-1][0] - self.window - self.lateness
+            calls = [call for call in calls[-PARTIAL_CAP:] if call[0] >= newest]
+        if not waits and not calls:
+            moment.put(self.number, key, None)
+            return
+        due = waits[0][1] + self.window if waits else calls[0][0] + self.window + self.lateness
+        moment.put(self.number, key, (waits, tuple(calls)), due)
+
+
+def _time(entry: Entry) -> int:
+    return entry[1]
+
+
+class SilentOf(Operator):
+    """State: the last match, as an entry."""
+
+    concludes = True
+
+    def __init__(
+        self, number: int, children: Sequence[Operator], name: str, length: timedelta
+    ) -> None:
+        super().__init__(number, children)
+        self.name, self.length = name, length // MICROSECOND
+        self.text = f"{name} was silent for {spoken(length)}"
+
+    def begin(self, moment: Moment) -> None:
+        never: Entry = ((), moment.now, "", ())
+        moment.put(self.number, None, never, moment.now + self.length)
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        for _, match in arrivals:
+            last = moment.get(self.number, match.key)
+            entry = match[:4]
+            if last is not None and order(entry) < (last[1], last[0][-1][1] if last[0] else 0):
+                moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
+                continue
+            if last is not None and last[0]:
+                moment.lost(Word.SUPERSEDED, last[0], "a later one came")
+            moment.put(self.number, match.key, entry, entry[1] + self.length)
+        return []
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        last = moment.get(self.number, key)
+        if last is None:
+            return []
+        moment.put(self.number, key, None)
+        return [Match(last[0], last[1] + self.length, self.text, last[3], key)]
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        yield data[0], f"waits that {self.name} falls silent"
+
+
+class OverdueOf(Operator):
+    """State: (deadline, what came for it, ((later deadline, what came for it), ...)).
+
+    What came is an entry, or () for nothing.
+    """
+
+    concludes = True
+
+    def __init__(
+        self,
+        number: int,
+        children: Sequence[Operator],
+        name: str,
+        schedule: Timetable,
+        grace: timedelta,
+    ) -> None:
+        super().__init__(number, children)
+        self.name, self.schedule, self.grace = name, schedule, grace
+
+    def begin(self, moment: Moment) -> None:
+        self._rest(None, (self._deadline(moment.now + 1), (), ()), moment)
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        for _, match in arrivals:
+            entry, data = match[:4], moment.get(self.number, match.key)
+            if data is None:
+                deadline = self._deadline(entry[1])
+                self._rest(match.key, (deadline, entry, ()), moment)
+            elif data[0] is not None and entry[1] > data[0]:
+                deadline = self._deadline(entry[1])
+                later = dict(data[2])
+                later[deadline] = entry
+                self._rest(match.key, (data[0], data[1], tuple(sorted(later.items()))), moment)
+            else:
+                if data[1]:
+                    moment.lost(Word.SUPERSEDED, data[1][0], "another one came for that tick")
+                self._rest(match.key, (data[0], entry, data[2]), moment)
+        return []
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        if data is None or data[0] is None:
+            return []
+        deadline, came, later = data
+        following = self._deadline(deadline + 1)
+        if later and later[0][0] == following:
+            self._rest(key, (following, later[0][1], later[1:]), moment)
+        else:
+            self._rest(key, (following, (), later), moment)
+        if came:
+            moment.lost(Word.FILTERED, came[0], "it came in time")
+            return []
+        tick = instant(deadline) - self.grace
+        label = f"{self.name} was overdue: nothing for {tick:%Y-%m-%d %H:%M} UTC"
+        return [Match((), deadline, label, (), key)]
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        if data[1]:
+            yield data[1][0], f"came in time for {instant(data[0]) - self.grace:%Y-%m-%d %H:%M}"
+
+    def _deadline(self, at: int) -> int | None:
+        """The first deadline at or after an instant."""
+        start = instant(at - 1) - self.grace
+        tick = next(self.schedule.after(start), None)
+        return None if tick is None else micros(tick + self.grace)
+
+    def _rest(self, key: str | None, data: Data, moment: Moment) -> None:
+        moment.put(self.number, key, data, data[0])

@@ -1,0 +1,97 @@
+"""Matches that go on later: see `expression.Delay` and `expression.During`.
+
+State: a row for the matches that came at one instant, so that none is ever written again; its key
+is the JSON list [the matches' key, that instant, when they go on].
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from reactor.core.calendar import Calendar
+from reactor.core.decision import Word
+from reactor.core.ranges import Ranges
+from reactor.core.trigger.operator import (
+    MICROSECOND,
+    Arrivals,
+    Data,
+    Match,
+    Moment,
+    Operator,
+    instant,
+    micros,
+)
+
+
+def place(key: str | None, *more: str | int) -> str:
+    """A row's key, of a match's key and what else tells rows apart."""
+    return json.dumps([key, *more])
+
+
+def key_of(place: str | None) -> str | None:
+    """The match's key in a row's key."""
+    return json.loads(place)[0] if place is not None else None
+
+
+class LaterOf(Operator):
+    """What both share."""
+
+    text = "delayed"
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        moment.put(self.number, key, None)
+        whose = key_of(key)
+        return [
+            Match(events, time, label, values, whose) for events, time, label, values in data or ()
+        ]
+
+    def overflow(self, key: str | None, moment: Moment) -> list[Match]:
+        return self.ring(key, moment)
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        for entry in data:
+            yield entry[0], self.text
+
+    def _keep(self, match: Match, due: int, moment: Moment) -> None:
+        row = place(match.key, moment.now, due)
+        before = moment.get(self.number, row) or ()
+        moment.put(self.number, row, (*before, match[:4]), due)
+
+
+class DelayOf(LaterOf):
+    """See `expression.Delay`."""
+
+    def __init__(self, number: int, children: Sequence[Operator], length: timedelta) -> None:
+        super().__init__(number, children)
+        self.length = length // MICROSECOND
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        for _, match in arrivals:
+            self._keep(match, moment.now + self.length, moment)
+        return []
+
+
+class DuringOf(LaterOf):
+    """See `expression.During`."""
+
+    def __init__(
+        self, number: int, children: Sequence[Operator], calendar: Calendar, hold: bool
+    ) -> None:
+        super().__init__(number, children)
+        self.calendar, self.hold = calendar, hold
+        self.text = f"held outside {calendar}"
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        now = instant(moment.now)
+        if self.calendar.open_at(now):
+            return [match for _, match in arrivals]
+        opens = self.calendar.opens(now) if self.hold else None
+        for _, match in arrivals:
+            if opens is not None:
+                self._keep(match, micros(opens), moment)
+            else:
+                moment.lost(Word.FILTERED, match.events, f"outside {self.calendar}")
+        return []

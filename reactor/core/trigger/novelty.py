@@ -1,0 +1,89 @@
+"""What is new: see `expression.Distinct` and `expression.Changed`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from reactor.core.decision import Word
+from reactor.core.ranges import Ranges
+from reactor.core.trigger.later import place
+from reactor.core.trigger.operator import (
+    IDLE_LIMIT,
+    MICROSECOND,
+    Arrivals,
+    Data,
+    Match,
+    Moment,
+    Operator,
+)
+
+
+class DistinctOf(Operator):
+    """State: a row a value: (event time of the one that passed, when it came)."""
+
+    def __init__(
+        self, number: int, children: Sequence[Operator], probe: int, ttl: timedelta
+    ) -> None:
+        super().__init__(number, children)
+        self.probe, self.ttl = probe, ttl // MICROSECOND
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        fired: list[Match] = []
+        for _, match in arrivals:
+            row = place(match.key, written(match.value(self.probe)))
+            passed = moment.get(self.number, row)
+            if passed is not None and abs(match.time - passed[0]) < self.ttl:
+                moment.lost(Word.DEDUPLICATED, match.events, "its value had passed")
+                continue
+            fired.append(match)
+            latest = match.time if passed is None else max(match.time, passed[0])
+            due = moment.now + self.ttl + self.lateness + 1
+            moment.put(self.number, row, (latest, moment.now), due)
+        return fired
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        if data is None:
+            return []
+        passed, came = data
+        upto, life = moment.upto(self.sources), self.ttl + self.lateness
+        silent = moment.now - came > life + IDLE_LIMIT
+        if silent or (upto is not None and passed + life < upto):
+            moment.put(self.number, key, None)
+        else:
+            later = min(moment.now + max(life, moment.now - came), came + life + IDLE_LIMIT)
+            moment.put(self.number, key, data, later + 1)
+        return []
+
+
+class ChangedOf(Operator):
+    """State: (event time of the last one, its value)."""
+
+    def __init__(self, number: int, children: Sequence[Operator], probe: int) -> None:
+        super().__init__(number, children)
+        self.probe = probe
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        fired: list[Match] = []
+        for _, match in arrivals:
+            last, value = moment.get(self.number, match.key), match.value(self.probe)
+            if last is not None and match.time < last[0]:
+                moment.lost(Word.SUPERSEDED, match.events, "a later one had come")
+                continue
+            moment.put(self.number, match.key, (match.time, value))
+            if last is None or last[1] != value:
+                fired.append(match)
+            else:
+                moment.lost(Word.DEDUPLICATED, match.events, "its value is that of the last")
+        return fired
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        yield from ()
+
+
+def written(value: Any) -> str:
+    """A probe's value as text; equal for equal values only."""
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,337 @@
+"""Joins and sequences: see `expression.Join`, `expression.Then`, and `Incomplete` for both.
+
+State of both: (when touched, for each operand the unconsumed matches in order). Kept whole a match
+is looked for from scratch each time; what is kept is small.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from reactor.core.decision import Word
+from reactor.core.ranges import Ranges
+from reactor.core.trigger.expression import Pair
+from reactor.core.trigger.operator import (
+    IDLE_LIMIT,
+    MICROSECOND,
+    PARTIAL_CAP,
+    Arrivals,
+    Data,
+    Entry,
+    Match,
+    Moment,
+    Operator,
+    by_key,
+    events_of,
+    labels,
+    merged,
+    order,
+    placed,
+    together,
+)
+
+Sides = list[tuple[Entry, ...]]
+
+
+class PatternOf(Operator):
+    """What joins and sequences share: matches that wait for others, in a window.
+
+    `names` are the operands as written.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        children: Sequence[Operator],
+        names: Sequence[str],
+        window: timedelta,
+        pair: Pair,
+        incomplete: bool,
+    ) -> None:
+        super().__init__(number, children)
+        self.names = tuple(names)
+        self.window, self.incomplete = window // MICROSECOND, incomplete
+        self.pair: Pair = pair
+        self.concludes = incomplete  # pyright: ignore[reportAttributeAccessIssue]
+        self._hold = self.window + self.lateness
+        self._empty: tuple[tuple[Entry, ...], ...] = ((),) * len(self.children)
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        fired: list[Match] = []
+        for key, group in by_key(arrivals):
+            data = moment.get(self.number, key)
+            sides: Sides = list(data[1] if data else self._empty)
+            low = high = group[0][1].time
+            for side, match in group:
+                self._add(sides, side, match[:4], moment)
+                low, high = min(low, match.time), max(high, match.time)
+            self._prune(sides, moment)
+            while chosen := self._complete(sides, low, high + self.window):
+                self._use(sides, chosen, moment)
+                if not self.incomplete:
+                    entries = [entry for some in chosen for entry in some]
+                    fired.append(merged(key, entries, labels(entries)))
+            self._rest(key, sides, moment.now, moment)
+        return fired
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        if data is None:
+            return []
+        sides: Sides = list(data[1])
+        if self.incomplete:
+            fired = self._conclude(key, sides, moment)
+            self._rest(key, sides, data[0], moment)
+            return fired
+        touched: int = data[0]
+        if moment.now - touched > self.window + IDLE_LIMIT:
+            self._expire(sides, moment.now - self._hold, moment)
+        elif (upto := moment.upto(self.sources)) is not None:
+            self._expire(sides, upto - self._hold, moment)
+        self._rest(key, sides, touched, moment)
+        return []
+
+    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+        missing = [name for name, side in zip(self.names, data[1], strict=True) if not side]
+        text = f"waits for {together(missing)}" if missing else "waits for more"
+        for side in data[1]:
+            for entry in side:
+                yield entry[0], text
+
+    @abstractmethod
+    def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
+        """The entries of a finished pattern, for each operand; empty if there is none.
+
+        What has just come has event times from `low`; nothing after `high` can be part of it.
+        """
+
+    @abstractmethod
+    def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
+        """Takes in what came."""
+
+    @abstractmethod
+    def _first(self, sides: Sides) -> int | None:
+        """The event time at which the pattern that waits longest started."""
+
+    def _put(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
+        kept = placed(sides[side], entry)
+        if len(kept) > PARTIAL_CAP:
+            moment.lost(Word.EXPIRED, kept[0][0], f"more than {PARTIAL_CAP:,} wait")
+            kept = kept[1:]
+        sides[side] = kept
+
+    def _prune(self, sides: Sides, moment: Moment) -> None:
+        """Drops what newer matches of this key have left behind."""
+        if self.incomplete:
+            return
+        newest = max((side[-1][1] for side in sides if side), default=0)
+        self._expire(sides, newest - self._hold, moment)
+
+    def _expire(self, sides: Sides, before: int, moment: Moment) -> None:
+        for number, side in enumerate(sides):
+            if side and side[0][1] < before:
+                keep = tuple(entry for entry in side if entry[1] >= before)
+                gone = events_of(entry for entry in side if entry[1] < before)
+                moment.lost(Word.EXPIRED, gone, self._unmet(sides))
+                sides[number] = keep
+
+    def _unmet(self, sides: Sides) -> str:
+        missing = [name for name, side in zip(self.names, sides, strict=True) if not side]
+        return f"{together(missing)} did not come in time" if missing else "not in the window"
+
+    def _use(self, sides: Sides, chosen: list[Sequence[Entry]], moment: Moment) -> None:
+        """Takes out what is used, and what came before it of the same operand."""
+        for number, taken in enumerate(chosen):
+            if taken:
+                side = sides[number]
+                low, high = (bisect_left(side, order(taken[0]), key=order), order(taken[-1]))
+                end = bisect_right(side, high, key=order)
+                if low:
+                    moment.lost(Word.SUPERSEDED, events_of(side[:low]), "a later one was taken")
+                sides[number] = side[end:]
+
+    def _conclude(self, key: str | None, sides: Sides, moment: Moment) -> list[Match]:
+        first = self._first(sides)
+        if first is None:
+            return []
+        end = first + self.window
+        came: list[Entry] = []
+        names: list[str] = []
+        for number, side in enumerate(sides):
+            cut = bisect_right(side, end, key=_time)
+            if cut:
+                names.append(self.names[number])
+                came.extend(side[:cut])
+                sides[number] = side[cut:]
+        missing = [name for name in self.names if name not in names]
+        without = f" but not {together(missing)}" if missing else ", not in this order"
+        label = f"{labels(came)}{without}"
+        return [merged(key, came, label)._replace(time=end)]
+
+    def _rest(self, key: str | None, sides: Sides, touched: int, moment: Moment) -> None:
+        if not any(sides):
+            moment.put(self.number, key, None)
+            return
+        if self.incomplete:
+            first = self._first(sides)
+            due = None if first is None else first + self.window
+            if due is None:
+                # Nothing has started: what is kept only waits for what may come late.
+                due = max(side[-1][1] for side in sides if side) + self._hold
+        else:
+            # Looked at ever more seldom: nothing hurries, as what is out of its window never fires.
+            last = touched + self.window + IDLE_LIMIT + 1
+            due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
+        moment.put(self.number, key, (touched, tuple(sides)), due)
+
+
+def _time(entry: Entry) -> int:
+    return entry[1]
+
+
+class JoinOf(PatternOf):
+    """See `expression.Join`."""
+
+    def __init__(
+        self,
+        number: int,
+        children: Sequence[Operator],
+        names: Sequence[str],
+        window: timedelta,
+        pair: Pair,
+        incomplete: bool,
+        n: int,
+    ) -> None:
+        super().__init__(number, children, names, window, pair, incomplete)
+        self.n = n
+
+    def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
+        if self.pair != "latest" or self.incomplete:
+            self._put(sides, side, entry, moment)
+            return
+        kept = sides[side]
+        if not kept:
+            sides[side] = (entry,)
+        elif order(kept[-1]) > order(entry):
+            moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
+        else:
+            moment.lost(Word.SUPERSEDED, kept[0][0], "a later one came")
+            sides[side] = (entry,)
+
+    def _first(self, sides: Sides) -> int | None:
+        return min((side[0][1] for side in sides if side), default=None)
+
+    def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
+        """Anchors the window at each unconsumed match in turn, newest first (oldest first for
+        `oldest`).
+        """
+        if sum(1 for side in sides if side) < self.n:
+            return []
+        ends = sorted(
+            {
+                entry[1]
+                for side in sides
+                for entry in side[bisect_left(side, low, key=_time) :]
+                if entry[1] <= high
+            }
+        )
+        for end in ends if self.pair == "oldest" else reversed(ends):
+            fitting = [self._fitting(side, end - self.window, end) for side in sides]
+            if sum(1 for some in fitting if some) >= self.n:
+                return fitting
+        return []
+
+    def _fitting(self, side: tuple[Entry, ...], low: int, high: int) -> Sequence[Entry]:
+        found = side[bisect_left(side, low, key=_time) : bisect_right(side, high, key=_time)]
+        if self.pair == "collect":
+            return found
+        return found[-1:] if self.pair == "latest" else found[:1]
+
+
+class ThenOf(PatternOf):
+    """See `expression.Then`."""
+
+    def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
+        self._put(sides, side, entry, moment)
+        if self.pair == "latest" and not self.incomplete and side < len(sides) - 1:
+            self._supersede(sides, side, entry, moment)
+
+    def _supersede(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
+        """Of two that nothing parts which could follow the first, the later is as good."""
+        kept, following = sides[side], sides[side + 1]
+        at = bisect_left(kept, order(entry), key=order)
+        if at and not _between(following, kept[at - 1], entry):
+            moment.lost(Word.SUPERSEDED, kept[at - 1][0], "a later one came")
+            kept = kept[: at - 1] + kept[at:]
+            at -= 1
+        if at + 1 < len(kept) and not _between(following, entry, kept[at + 1]):
+            moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
+            kept = kept[:at] + kept[at + 1 :]
+        sides[side] = kept
+
+    def _prune(self, sides: Sides, moment: Moment) -> None:
+        """Drops, too, what follows nothing that could still come."""
+        super()._prune(sides, moment)
+        upto = moment.upto(self.sources)
+        if upto is None:
+            return
+        for number in range(1, len(sides)):
+            side, before = sides[number], sides[number - 1]
+            start = order(before[0]) if before else None
+            gone = [
+                entry
+                for entry in side
+                if entry[1] + self.lateness <= upto and (start is None or order(entry) <= start)
+            ]
+            if gone:
+                why = f"no {self.names[number - 1]} came before it"
+                moment.lost(Word.FILTERED, events_of(gone), why)
+                sides[number] = side[len(gone) :]
+
+    def _first(self, sides: Sides) -> int | None:
+        return sides[0][0][1] if sides[0] else None
+
+    def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
+        if not all(sides):
+            return []
+        last = sides[-1]
+        for end in last[bisect_left(last, low, key=_time) :]:
+            if end[1] > high:
+                break
+            chosen = self._forward(sides, end) if self.pair == "oldest" else self._back(sides, end)
+            if chosen:
+                return chosen
+        return []
+
+    def _forward(self, sides: Sides, end: Entry) -> list[Sequence[Entry]]:
+        """The oldest sequence that ends so."""
+        first = sides[0]
+        at = bisect_left(first, end[1] - self.window, key=_time)
+        chosen: list[Sequence[Entry]] = [first[at : at + 1]]
+        for side in sides[1:-1]:
+            if not chosen[-1]:
+                return []
+            at = bisect_right(side, order(chosen[-1][0]), key=order)
+            chosen.append(side[at : at + 1])
+        if not chosen[-1] or order(chosen[-1][0]) >= order(end):
+            return []
+        return [*chosen, (end,)]
+
+    def _back(self, sides: Sides, end: Entry) -> list[Sequence[Entry]]:
+        """The latest sequence that ends so, or all that could be part of it."""
+        chosen: list[Sequence[Entry]] = [(end,)]
+        for side in reversed(sides[:-1]):
+            cut = bisect_left(side, order(chosen[-1][-1]), key=order)
+            start = bisect_left(side, end[1] - self.window, key=_time)
+            if start >= cut:
+                return []
+            chosen.append(side[start:cut] if self.pair == "collect" else side[cut - 1 : cut])
+        return chosen[::-1]
+
+
+def _between(side: tuple[Entry, ...], one: Entry, other: Entry) -> bool:
+    at = bisect_right(side, order(one), key=order)
+    return at < len(side) and order(side[at]) < order(other)
