@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reactor.core.asset import Retry as Retry
+    from reactor.core.calendar import Calendar as Calendar
     from reactor.core.event import Event as Event
     from reactor.core.field import field as field
     from reactor.core.field import meta as meta
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from reactor.pipeline import Pipeline as Pipeline
 
 _HOMES = {
+    "Calendar": "reactor.core.calendar",
     "Event": "reactor.core.event",
     "Output": "reactor.pipeline",
     "Pipeline": "reactor.pipeline",
@@ -28,7 +30,7 @@ _HOMES = {
     "meta": "reactor.core.field",
 }
 
-__all__ = ["Event", "Output", "Pipeline", "Retry", "at_least", "field", "meta"]
+__all__ = ["Calendar", "Event", "Output", "Pipeline", "Retry", "at_least", "field", "meta"]
 
 
 def __getattr__(name: str) -> Any:

@@ -104,6 +104,16 @@ class DeclaredAsset:
         """Each time a step of this asset failed for good."""
         return AssetEvents(self.name, "failed")
 
+    @property
+    def held(self) -> AssetEvents:
+        """Each time a step of this asset was held back by a breaking schema change."""
+        return AssetEvents(self.name, "held")
+
+    def stale(self, length: Duration) -> Trigger:
+        """When this asset was not brought up to date for `length`, counted from the rule's start
+        too."""
+        return self.materialized.silent_for(length)
+
     def __rshift__(self, other: object) -> Edge:
         if not isinstance(other, DeclaredAsset):
             return NotImplemented
@@ -249,7 +259,7 @@ class Pipeline:
         where: str = "",
     ) -> None:
         if not isinstance(trigger, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
-            hint = "an asset's own events are asset.materialized and asset.failed"
+            hint = "an asset's own events are asset.materialized, asset.failed and asset.held"
             raise TypeError(f"{trigger!r} is not a trigger: {hint}")
         rule = RuleDeclaration(
             name, trigger, assets, partition, pending, priority, observe, where or _caller()

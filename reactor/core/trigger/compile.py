@@ -180,10 +180,12 @@ class _Compiler:
                 return ThenOf(number, children, _names(of), window, pair, incomplete)
             case Complete(of, expected, window, member):
                 above, who = self._probe(above, probe.member(member))
-                said = expected if isinstance(expected, (tuple, int)) else None
-                asked = None
-                if not isinstance(expected, (tuple, int)):
+                said: tuple[str, ...] | int | None = None
+                asked: int | None = None
+                if isinstance(expected, Path) or callable(expected):
                     above, asked = self._probe(above, probe.manifest(expected))
+                else:
+                    said = expected
                 number, children = self._one(of, above)
                 return CompleteOf(number, children, str(of), said, window, who, asked, incomplete)
             case _:
