@@ -22,7 +22,7 @@ from reactor.core.graph import Graph
 from reactor.core.index import Hit, Index
 from reactor.core.listener import Listener
 from reactor.core.memory import Memory
-from reactor.core.ranges import Ranges, numbers, union
+from reactor.core.ranges import Ranges, union
 from reactor.core.state import Node, RuleState, State, Table
 from reactor.core.trigger.compile import describe
 from reactor.core.trigger.operator import Data, Leaf, Match, Operator, micros
@@ -69,6 +69,7 @@ class Engine:
         self._fingerprints = {rule.name: rule.fingerprint for rule in graph.rules.values()}
         self._memory = Memory(state)
         self._read = Watermarks()
+        self._moments: dict[Listener, _Passage] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -110,7 +111,7 @@ class Engine:
 
     def _begin(self, rule: Listener, at: int) -> None:
         if all(entry.key is None for entry in rule.program.entries):
-            moment = _Passage(self, rule, at)
+            moment = self._moment(rule, at)
             for node in rule.program.nodes:
                 node.begin(moment)
 
@@ -145,7 +146,7 @@ class Engine:
             self._ring(rule, node, place[2], at)
 
     def _ring(self, rule: Listener, node: Operator, key: str | None, at: int) -> None:
-        moment = _Passage(self, rule, at)
+        moment = self._moment(rule, at)
         self._climb(node, node.ring(key, moment), moment)
         self._flush(at)
 
@@ -175,7 +176,7 @@ class Engine:
         seq, at = self._state.take("event", len(hits)), micros(now)
         for event, found in hits:
             self.accepted.append((seq, event))
-            self._feed(found, seq, event, now, at)
+            self._feed(found, seq, event, at)
             seq += 1
         self._flush(at)
 
@@ -185,45 +186,62 @@ class Engine:
             self._raise(hit.rule, event, error)
         return found
 
-    def _feed(self, hits: list[Hit], seq: int, event: Event, now: datetime, at: int) -> None:
-        if len(hits) == 1 and hits[0].rule.program.stateless and hits[0].entry.key is None:
-            rule = hits[0].rule
-            group = self.groups.get((rule.name, None, None)) if rule.partition is None else None
-            if group is not None:
-                group.matches.append((seq,))
-                return
-        by_rule: dict[Listener, dict[Leaf, Match]] = {}
-        events = ((seq, seq),)
-        time = min(micros(event.time), at)
-        label = describe(event)
-        for hit in hits:
-            entry = hit.entry
-            try:
-                key = _text(entry.key(event)) if entry.key else None
-                values = _probed(entry.probes, event) if entry.probes else ()
-            except Exception as error:  # noqa: BLE001 - a user's function
-                self._raise(hit.rule, event, error)
-                continue
-            match = Match(events, time, label, values, key)
-            by_rule.setdefault(hit.rule, {})[entry.leaf] = match
-        rules = sorted(by_rule, key=_number) if len(by_rule) > 1 else by_rule
-        for rule in rules:
-            self._pass(rule, by_rule[rule], event, at)
-
-    def _pass(self, rule: Listener, hits: dict[Leaf, Match], event: Event, at: int) -> None:
-        """What one event makes of a rule."""
-        moment = _Passage(self, rule, at)
-        if len(hits) > 1:
-            for match in _rise(rule.program.root, hits, moment):
-                self._fire(rule, match, event)
+    def _feed(self, hits: list[Hit], seq: int, event: Event, at: int) -> None:
+        if len(hits) == 1:
+            hit = hits[0]
+            rule = hit.rule
+            if rule.program.stateless and hit.entry.key is None and rule.partition is None:
+                group = self.groups.get((rule.name, None, None))
+                if group is not None:
+                    group.matches.append((seq,))
+                    return
+            match = self._match(hit, seq, event, min(micros(event.time), at), describe(event))
+            if match is not None:
+                self._pass(rule, hit.entry.leaf, match, event, at)
             return
-        [(node, match)] = hits.items()
+        by_rule: dict[Listener, dict[Leaf, Match]] = {}
+        time, label = min(micros(event.time), at), describe(event)
+        for hit in hits:
+            match = self._match(hit, seq, event, time, label)
+            if match is not None:
+                by_rule.setdefault(hit.rule, {})[hit.entry.leaf] = match
+        for rule in sorted(by_rule, key=_number):
+            found = by_rule[rule]
+            if len(found) == 1:
+                [(leaf, match)] = found.items()
+                self._pass(rule, leaf, match, event, at)
+                continue
+            moment = self._moment(rule, at)
+            for match in _rise(rule.program.root, found, moment):
+                self._fire(rule, match, event)
+
+    def _match(self, hit: Hit, seq: int, event: Event, time: int, label: str) -> Match | None:
+        """The match of a leaf; None if a user's function raised."""
+        entry = hit.entry
+        try:
+            key = _text(entry.key(event)) if entry.key else None
+            values = _probed(entry.probes, event) if entry.probes else ()
+        except Exception as error:  # noqa: BLE001 - a user's function
+            self._raise(hit.rule, event, error)
+            return None
+        return Match(((seq, seq),), time, label, values, key)
+
+    def _pass(self, rule: Listener, node: Operator, match: Match, event: Event, at: int) -> None:
+        """What one event makes of a rule in which it satisfies one leaf."""
+        moment = self._moment(rule, at)
         matches = [match]
         while matches and (parent := node.parent) is not None:
-            matches = parent.take([(node.side, match) for match in matches], moment)
+            side = node.side
+            matches = parent.take([(side, match) for match in matches], moment)
             node = parent
         for match in matches:
             self._fire(rule, match, event)
+
+    def _moment(self, rule: Listener, at: int) -> _Passage:
+        moment = self._moments.get(rule)
+        if moment is None or moment.now != at:
+            moment = self._moments[rule] = _Passage(self, self._memory, rule, at)
+        return moment
 
     def _climb(self, node: Operator, matches: Sequence[Match], moment: _Passage) -> None:
         """Hands matches of an operator to those above it, and fires what comes out on top."""
@@ -245,7 +263,7 @@ class Engine:
                 return
         place = (rule.name, match.key, partition)
         group = self.groups.get(place)
-        events = tuple(numbers(match.events))
+        events = tuple([seq for low, high in match.events for seq in range(low, high + 1)])
         if group is None:
             self.groups[place] = Group(
                 rule.name, match.key, partition, [events], match.label, timer
@@ -262,7 +280,7 @@ class Engine:
         full = self._memory.flush()
         while full:
             for name, number in full:
-                moment = _Passage(self, self._rules[name], at)
+                moment = self._moment(self._rules[name], at)
                 node: Operator = moment.rule.program.nodes[number]
                 for key in self._memory.soonest(name, number):
                     self._climb(node, node.overflow(key, moment), moment)
@@ -301,32 +319,24 @@ class Engine:
         """How far all of these sensors have been read."""
         return self._read.upto(sources, at)
 
-    def get(self, place: Place) -> Data | None:
-        """What an operator remembers for a key."""
-        return self._memory.get(place)
-
-    def put(self, place: Place, data: Data | None, due: int | None) -> None:
-        """Replaces it."""
-        self._memory.put(place, data, due)
-
 
 class _Passage:
     """A `Moment` of one rule."""
 
-    __slots__ = ("_engine", "_name", "now", "rule")
+    __slots__ = ("_engine", "_memory", "_name", "now", "rule")
 
-    def __init__(self, engine: Engine, rule: Listener, now: int) -> None:
-        self._engine, self.rule, self.now = engine, rule, now
+    def __init__(self, engine: Engine, memory: Memory, rule: Listener, now: int) -> None:
+        self._engine, self._memory, self.rule, self.now = engine, memory, rule, now
         self._name = rule.name
 
     def upto(self, sources: tuple[str, ...]) -> int | None:
         return self._engine.upto(sources, self.now)
 
     def get(self, node: int, key: str | None) -> Data | None:
-        return self._engine.get((self._name, node, key))
+        return self._memory.get((self._name, node, key))
 
     def put(self, node: int, key: str | None, data: Data | None, due: int | None = None) -> None:
-        self._engine.put((self._name, node, key), data, due)
+        self._memory.new[self._name, node, key] = (data, due)
 
     def lost(self, word: Word, events: Ranges, why: str) -> None:
         self._engine.lost(self._name, word, events, why)

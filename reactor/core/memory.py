@@ -26,11 +26,14 @@ _New = tuple[tuple[Any, ...] | None, int | None]
 
 
 class Memory:
-    """The state of all operators. What is `put` is written back by `flush`."""
+    """The state of all operators. `new` is what this turn made of it, (data, due) by place, until
+    `flush` writes it back; data None forgets a row.
+    """
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._new: dict[Place, _New] = {}
+        self._rows: dict[Key, Node] = state.rows[Table.NODE]
+        self.new: dict[Place, _New] = {}
         self._timers: list[_Timer] = []
         self._armed: dict[Place, int] = {}
         self._keys: dict[tuple[str, int], int] = {}
@@ -38,7 +41,7 @@ class Memory:
 
     def reload(self) -> None:
         """Derives everything from the state's rows."""
-        self._new, self._timers, self._armed, self._keys = {}, [], {}, {}
+        self.new, self._timers, self._armed, self._keys = {}, [], {}, {}
         rows: dict[Key, Node] = self._state.rows[Table.NODE]
         for row in rows.values():
             self._count(row.rule, row.node, 1)
@@ -47,21 +50,17 @@ class Memory:
 
     def get(self, place: Place) -> tuple[Any, ...] | None:
         """The state of an operator for a key."""
-        new = self._new.get(place)
+        new = self.new.get(place)
         if new is not None:
             return new[0]
-        row: Node | None = self._state.rows[Table.NODE].get(place)
-        return row.data if row is not None else None  # type: ignore[return-value]
-
-    def put(self, place: Place, data: tuple[Any, ...] | None, due: int | None) -> None:
-        """Replaces it; None forgets it."""
-        self._new[place] = (data, due)
+        row: Node | None = self._rows.get(place)
+        return row.data if row is not None else None
 
     def flush(self) -> list[tuple[str, int]]:
         """Writes back what was changed; answers the operators that now keep too many keys."""
         full: dict[tuple[str, int], None] = {}
-        rows: dict[Key, Node] = self._state.rows[Table.NODE]
-        for place, (data, due) in self._new.items():
+        rows = self._rows
+        for place, (data, due) in self.new.items():
             rule, node, key = place
             before = rows.get(place)
             if data is None:
@@ -75,7 +74,7 @@ class Memory:
                 self._state.put(Table.NODE, place, row)
             if due is not None:
                 self._arm(place, due)
-        self._new = {}
+        self.new = {}
         return list(full)
 
     def drop(self, place: Place) -> None:
@@ -89,14 +88,14 @@ class Memory:
         return [place for place in self._state.rows[Table.NODE] if place[0] in wanted]
 
     def soonest(self, rule: str, node: int) -> list[str | None]:
-        """A hundredth of the keys that an operator may keep: those that act first.
+        """A twentieth of the keys that an operator may keep: those that act first.
 
         Cost: O(everything kept), so once for many keys.
         """
         rows: dict[Key, Node] = self._state.rows[Table.NODE]
         ours = [row for row in rows.values() if row.rule == rule and row.node == node]
         first = heapq.nsmallest(
-            max(1, KEY_CAP // 100), ours, key=lambda row: (str(row.due or ""), row.key or "")
+            max(1, KEY_CAP // 20), ours, key=lambda row: (str(row.due or ""), row.key or "")
         )
         return [row.key for row in first]
 
@@ -116,7 +115,7 @@ class Memory:
 
     def due(self, place: Place) -> int | None:
         """When the operator wants to be rung for a key."""
-        row: Node | None = self._state.rows[Table.NODE].get(place)
+        row: Node | None = self._rows.get(place)
         return micros(row.due) if row is not None and row.due is not None else None
 
     def _next(self) -> int | None:

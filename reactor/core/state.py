@@ -19,6 +19,9 @@ from typing import Any
 class Table(StrEnum):
     """The kinds of row. In brackets: the key."""
 
+    # An enum's own hash is written in Python, and every row is looked up by it.
+    __hash__ = str.__hash__
+
     RUN = "run"
     """`Run` by (id,)"""
     STEP = "step"
@@ -58,15 +61,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """What is known of a rule: the fingerprint its state was made under, and its trigger as text.
-
-    `watermark` is not kept.
-    """
+    """What is known of a rule: the fingerprint its state was made under, and its trigger as text."""
 
     rule: str
     fingerprint: str
     trigger: str = ""
-    watermark: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,8 +207,23 @@ def events_of(entries: Iterable[Entry]) -> Ranges:
 
 def merged(key: str | None, chosen: Sequence[Entry], label: str) -> Match:
     """One match of several entries, with the time and values of the latest."""
+    if len(chosen) == 2:
+        first, last = chosen
+        if order(first) > order(last):
+            first, last = last, first
+        return Match(_joined(first[0], last[0]), last[1], label, last[3], key)
     latest = max(chosen, key=order)
     return Match(events_of(chosen), latest[1], label, latest[3], key)
+
+
+def _joined(one: Ranges, other: Ranges) -> Ranges:
+    """The union; most often of two events that are apart."""
+    if len(one) == len(other) == 1:
+        if one[0][1] + 1 < other[0][0]:
+            return one + other
+        if other[0][1] + 1 < one[0][0]:
+            return other + one
+    return union(one, other)
 
 
 def together(names: Iterable[str]) -> str:
@@ -219,5 +234,5 @@ def together(names: Iterable[str]) -> str:
 
 def labels(entries: Iterable[Entry]) -> str:
     """What entries say came; many of one kind are counted."""
-    said = list(dict.fromkeys(entry[2] for entry in entries))
+    said = list(dict.fromkeys([entry[2] for entry in entries]))
     return together(said) if len(said) <= 4 else f"{said[-1]} and {len(said) - 1} more"

@@ -57,6 +57,7 @@ class PatternOf(Operator):
         self.pair: Pair = pair
         self.concludes = incomplete  # pyright: ignore[reportAttributeAccessIssue]
         self._hold = self.window + self.lateness
+        self._look = min(self._hold, self.window + IDLE_LIMIT) + 1
         self._empty: tuple[tuple[Entry, ...], ...] = ((),) * len(self.children)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
@@ -207,6 +208,40 @@ class JoinOf(PatternOf):
     ) -> None:
         super().__init__(number, children, names, window, pair, incomplete)
         self.n = n
+        self._plain = n == len(children) == 2 and pair == "latest" and not incomplete
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        if self._plain and len(arrivals) == 1:
+            return self._meet(*arrivals[0], moment)
+        return super().take(arrivals, moment)
+
+    def _meet(self, side: int, match: Match, moment: Moment) -> list[Match]:
+        """What `take` does, for the join that most are: two sides, the latest of each."""
+        events, time, _, _, key = match
+        data = moment.get(self.number, key)
+        now, entry = moment.now, match[:4]
+        if data is None:
+            sides = ((entry,), ()) if side == 0 else ((), (entry,))
+            moment.put(self.number, key, (now, sides), now + self._look)
+            return []
+        ours, theirs = data[1][side], data[1][1 - side]
+        if ours:
+            if order(ours[0]) > order(entry):
+                moment.lost(Word.SUPERSEDED, events, "a later one had come")
+                return []
+            moment.lost(Word.SUPERSEDED, ours[0][0], "a later one came")
+        if theirs:
+            other = theirs[0]
+            if -self.window <= other[1] - time <= self.window:
+                moment.put(self.number, key, None)
+                both = (entry, other) if side == 0 else (other, entry)
+                return [merged(key, both, labels(both))]
+            if other[1] < time - self._hold:
+                moment.lost(Word.EXPIRED, other[0], f"{self.names[side]} did not come in time")
+                theirs = ()
+        sides = ((entry,), theirs) if side == 0 else (theirs, (entry,))
+        moment.put(self.number, key, (now, sides), now + self._look)
+        return []
 
     def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
         if self.pair != "latest" or self.incomplete:
@@ -253,6 +288,46 @@ class JoinOf(PatternOf):
 
 class ThenOf(PatternOf):
     """See `expression.Then`."""
+
+    def __init__(
+        self,
+        number: int,
+        children: Sequence[Operator],
+        names: Sequence[str],
+        window: timedelta,
+        pair: Pair,
+        incomplete: bool,
+    ) -> None:
+        super().__init__(number, children, names, window, pair, incomplete)
+        self._plain = len(children) == 2 and pair == "latest" and not incomplete
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        if self._plain and len(arrivals) == 1:
+            side, match = arrivals[0]
+            data = moment.get(self.number, match.key)
+            if data is None:
+                sides = ((match[:4],), ()) if side == 0 else ((), (match[:4],))
+                moment.put(self.number, match.key, (moment.now, sides), moment.now + self._look)
+                return []
+            before, after = data[1]
+            if not after and len(before) == 1 and order(before[0]) < order(match[:4]):
+                found = self._follow(side, match, before[0], moment)
+                if found is not None:
+                    return found
+        return super().take(arrivals, moment)
+
+    def _follow(self, side: int, match: Match, before: Entry, moment: Moment) -> list[Match] | None:
+        """What `take` does with the next of what most sequences are: two, with one that waits."""
+        entry, key = match[:4], match.key
+        if side == 0:
+            moment.lost(Word.SUPERSEDED, before[0], "a later one came")
+            moment.put(self.number, key, (moment.now, ((entry,), ())), moment.now + self._look)
+            return []
+        if match.time - before[1] > self.window:
+            return None
+        moment.put(self.number, key, None)
+        both = (before, entry)
+        return [merged(key, both, labels(both))]
 
     def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
         self._put(sides, side, entry, moment)
