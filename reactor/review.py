@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from reactor.core.asset import Asset
 from reactor.core.errors import Problem
-from reactor.core.field import Path, Predicate, paths_in
+from reactor.core.field import Path, Predicate
+from reactor.core.predicate import compared
 from reactor.core.graph import Graph, nearest
 from reactor.core.trigger.expression import By, Source, Trigger, Where, leaves
 from reactor.executors.local import NAMES as EXECUTORS
@@ -114,7 +115,7 @@ def _asked(trigger: Trigger) -> Iterator[tuple[Path, Trigger]]:
 
 
 def _paths(predicate: Predicate) -> Iterable[Path]:
-    return dict.fromkeys(place.path for place in paths_in(predicate))
+    return dict.fromkeys(place.path for place in compared(predicate))
 
 
 def _absent(path: Path, sources: Iterable[Source]) -> tuple[str, str] | None:

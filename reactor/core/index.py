@@ -1,114 +1,192 @@
 """Which rules an event may concern, without asking each of them.
 
-Knows: the leaves of compiled rules, by source and by equality on one field. Refuses to know: state,
-time, what a match leads to.
+Knows: the leaves of compiled rules, by source and by what they ask of one place: equality and
+membership, prefixes, ranges. Refuses to know: state, time, what a match leads to.
 
 Law: the index lets in exactly what asking every leaf would let in; it only asks fewer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reactor.core.event import Event
-from reactor.core.field import MISSING, All, Compare, Get, Path, Predicate, Test
 from reactor.core.listener import Listener
+from reactor.core.place import Path
+from reactor.core.predicate import Callback, Predicate, Test, every
+from reactor.core.sharing import Sharing
+from reactor.core.shelf import Shelf
 from reactor.core.trigger.compile import Entry
+from reactor.core.way import Choice, Way, ways
+
+Types = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One leaf in the index, with what the index has not tested yet."""
+    """One leaf in the index."""
 
     rule: Listener
     entry: Entry
-    test: Test | None
-    types: frozenset[str] | None
+
+
+Found = tuple[list[Hit], list[tuple[Hit, Exception]]]
+
+
+@dataclass(eq=False, slots=True)
+class Gate:
+    """The leaves that ask the same: they are asked once."""
+
+    hits: list[Hit]
+    conditions: tuple[Predicate, ...]
+    types: Types
 
 
 class Index:
-    """The leaves of one source: by equality on a field, and the rest."""
+    """The leaves of one source."""
 
     def __init__(self) -> None:
-        self._always: list[Hit] = []
-        self._asks = False
-        self._equal: dict[Path, tuple[Get, dict[Any, list[Hit]]]] = {}
+        self._gates: dict[object, Gate] = {}
+        self._look: Callable[[Event], Found] | None = None
 
     def add(self, rule: Listener, entry: Entry) -> None:
         """Takes in a leaf of a rule."""
-        types = entry.source.types
-        for number, condition in enumerate(entry.conditions):
-            values = _indexable(condition)
-            if values is not None and isinstance(condition, Compare):
-                rest = entry.conditions[:number] + entry.conditions[number + 1 :]
-                hit = Hit(rule, entry, _test(rest), types)
-                _, table = self._equal.setdefault(condition.path, (condition.path.getter(), {}))
-                for value in values:
-                    table.setdefault(value, []).append(hit)
-                return
-        hit = Hit(rule, entry, _test(entry.conditions), types)
-        self._always.append(hit)
-        self._asks = self._asks or hit.test is not None or hit.types is not None
+        types, conditions = entry.source.types, entry.conditions
+        gate = self._gates.setdefault(_same(conditions, types), Gate([], conditions, types))
+        gate.hits.append(Hit(rule, entry))
+        self._look = None
 
-    def find(self, event: Event) -> tuple[list[Hit], list[tuple[Hit, Exception]]]:
+    def find(self, event: Event) -> Found:
         """The leaves that let an event in, and those whose predicate raised, each with its error.
 
-        Cost: O(leaves without an equality, and those whose equality holds).
+        In no order; the lists belong to the index and are not to be changed. The first `find` after
+        an `add` builds the index. Cost: O(log n, and the leaves that match as far as the index can
+        tell: by the most selective of their conditions that can be looked up).
         """
-        if not self._equal:
-            if not self._asks:
-                return self._always, []
-            candidates, failed = self._always, []
+        if self._look is None:
+            self._look = _build(list(self._gates.values()))
+        return self._look(event)
+
+
+def _same(conditions: Sequence[Predicate], types: Types) -> object:
+    """What leaves have in common that ask the same."""
+    try:
+        if any(map(_calls, conditions)):
+            # What is written first may guard a function from what it cannot take.
+            hash(key := (tuple(conditions), types))
         else:
-            candidates, failed = self._candidates(event)
+            hash(key := (frozenset(conditions), types))
+    except TypeError:
+        return object()
+    return key
+
+
+def _calls(predicate: Predicate) -> bool:
+    return isinstance(predicate, Callback) or any(map(_calls, predicate.parts))
+
+
+@dataclass(eq=False, slots=True)
+class _Candidate:
+    """Leaves with what is left to ask of an event."""
+
+    hits: list[Hit]
+    test: Test | None
+
+
+def _candidate(gate: Gate, tests: list[Test]) -> _Candidate:
+    types = gate.types
+    if types is not None:
+        tests = [lambda event: event.type in types, *tests]
+    return _Candidate(gate.hits, every(tests) if tests else None)
+
+
+def _build(gates: Sequence[Gate]) -> Callable[[Event], Found]:
+    if all(not gate.conditions and gate.types is None for gate in gates):
+        hits = [hit for gate in gates for hit in gate.hits]
+        return lambda event: (hits, [])
+    known = [list(ways(gate.conditions)) for gate in gates]
+    choice = Choice(known)
+    placed = [(gate, choice.best(several)) for gate, several in zip(gates, known, strict=True)]
+    sharing = Sharing(
+        (each for gate, way in placed for each in _rest(gate, way)),
+        {way.path for _, way in placed if way is not None},
+    )
+    always: list[_Candidate] = []
+    by_path: dict[Path, list[tuple[Way, _Candidate]]] = {}
+    for gate, way in placed:
+        candidate = _candidate(gate, [sharing.test(each) for each in _rest(gate, way)])
+        if way is None:
+            always.append(candidate)
+        else:
+            by_path.setdefault(way.path, []).append((way, candidate))
+    return _looker(always, _shelves(placed, by_path, sharing), sharing)
+
+
+def _rest(gate: Gate, way: Way | None) -> list[Predicate]:
+    """What is left to ask when a gate was found by a way."""
+    answered = way.answers if way is not None else ()
+    return [each for number, each in enumerate(gate.conditions) if number not in answered]
+
+
+class _Whole:
+    """The leaves of one shelf, to be asked everything; made when they are first needed."""
+
+    def __init__(self, gates: Iterable[Gate]) -> None:
+        self._gates = list(gates)
+        self._made: list[_Candidate] = []
+
+    def __call__(self) -> Sequence[_Candidate]:
+        if not self._made:
+            self._made = [
+                _candidate(gate, [each.test() for each in gate.conditions]) for gate in self._gates
+            ]
+        return self._made
+
+
+def _shelves(
+    placed: Sequence[tuple[Gate, Way | None]],
+    by_path: dict[Path, list[tuple[Way, _Candidate]]],
+    sharing: Sharing,
+) -> list[tuple[Shelf[_Candidate], _Whole]]:
+    gates: dict[Path, list[Gate]] = {}
+    for gate, way in placed:
+        if way is not None:
+            gates.setdefault(way.path, []).append(gate)
+    found: list[tuple[Shelf[_Candidate], _Whole]] = []
+    for path, entries in by_path.items():
+        whole = _Whole(gates[path])
+        found.append((Shelf(sharing.get(path), entries, whole), whole))
+    return found
+
+
+def _looker(
+    always: list[_Candidate],
+    shelves: Sequence[tuple[Shelf[_Candidate], _Whole]],
+    sharing: Sharing,
+) -> Callable[[Event], Found]:
+    finders = [(shelf.find, whole) for shelf, whole in shelves]
+    turn = sharing.turn if sharing.needed else None
+
+    def look(event: Event) -> Found:
+        if turn is not None:
+            turn()
+        candidates = always.copy()
+        for find, whole in finders:
+            try:
+                some = find(event)
+            except Exception:  # noqa: BLE001 - a property of a user's model; each leaf will tell
+                some = whole()
+            candidates += some
         found: list[Hit] = []
-        for hit in candidates:
-            if hit.types is not None and event.type not in hit.types:
-                continue
-            if hit.test is None:
-                found.append(hit)
-                continue
-            try:
-                if hit.test(event):
-                    found.append(hit)
-            except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
-                failed.append((hit, error))
-        return found, failed
-
-    def _candidates(self, event: Event) -> tuple[list[Hit], list[tuple[Hit, Exception]]]:
-        found = list(self._always)
         failed: list[tuple[Hit, Exception]] = []
-        for getter, table in self._equal.values():
+        for candidate in candidates:
+            test = candidate.test
             try:
-                value = getter(event)
-                if value is not MISSING:
-                    found.extend(_equal(table, value))
-            except Exception as error:  # noqa: BLE001 - nor does a property of a user's model
-                failed.extend((hit, error) for hits in table.values() for hit in hits)
+                if test is None or test(event):
+                    found += candidate.hits
+            except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
+                failed += [(hit, error) for hit in candidate.hits]
         return found, failed
 
-
-def _equal(table: dict[Any, list[Hit]], value: Any) -> Sequence[Hit]:
-    try:
-        return table.get(value, ())
-    except TypeError:
-        # What cannot be hashed may still equal something that can: a set, for one.
-        return [hit for constant, hits in table.items() if value == constant for hit in hits]
-
-
-def _indexable(condition: Predicate) -> tuple[Any, ...] | None:
-    if not isinstance(condition, Compare) or condition.op not in ("==", "in"):
-        return None
-    values = (condition.value,) if condition.op == "==" else condition.value
-    try:
-        return tuple(dict.fromkeys(values))
-    except TypeError:
-        return None
-
-
-def _test(conditions: Sequence[Predicate]) -> Test | None:
-    if not conditions:
-        return None
-    return conditions[0].test() if len(conditions) == 1 else All(tuple(conditions)).test()
+    return look

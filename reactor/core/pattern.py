@@ -1,0 +1,55 @@
+"""Regular expressions whose time is bounded by their syntax, not by a clock.
+
+A clock would make equal inputs give unequal decisions. RE2 takes time in proportion to the text
+whatever the pattern, at the price of what cannot be matched so: look-around and back-references.
+
+Source: https://github.com/google/re2/wiki/Syntax
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import re2 as _re2  # pyright: ignore[reportMissingTypeStubs]
+
+re2: Any = _re2
+
+LONGEST = 1_000
+"""How many characters a pattern may have."""
+
+MEMORY = 1 << 20
+"""How many bytes a compiled pattern may take, which `((a{99}){99}){99}` would not keep to."""
+
+_INSTEAD = "match without it, or write a function of the event"
+
+
+def searcher(pattern: str) -> Callable[[str], bool]:
+    """A function that tells whether `pattern` is found in a text.
+
+    Cost: O(length of the text). Raises: ValueError, with the reason and what to do.
+    """
+    if len(pattern) > LONGEST:
+        raise ValueError(f"a pattern of {len(pattern):,} characters: at most {LONGEST:,}")
+    options = re2.Options()
+    options.log_errors, options.never_capture, options.max_mem = False, True, MEMORY
+    try:
+        search: Callable[[bytes], Any] = re2.compile(pattern, options).search
+    except UnicodeEncodeError:
+        raise ValueError(f"the pattern {pattern!r} is no text that can be encoded") from None
+    except re2.error as error:
+        raise ValueError(f"the pattern {pattern!r}: {_reason(error)}") from None
+    # Decoded JSON may hold half of a character, which no encoding takes otherwise.
+    return lambda text: search(text.encode("utf-8", "surrogatepass")) is not None
+
+
+def _reason(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    text: str = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    if any(look in text for look in ("(?=", "(?!", "(?<=", "(?<!")):
+        return f"looking around takes no bounded time ({_INSTEAD})"
+    if "(?P=" in text or (text.startswith("invalid escape sequence: \\") and text[-1].isdigit()):
+        return f"a reference back to a group takes no bounded time ({_INSTEAD})"
+    if "too large" in text or "repetition size" in text:
+        return f"it is too large when its repetitions are written out ({_INSTEAD})"
+    return text
