@@ -105,6 +105,18 @@ class Desk(Protocol):
         """Says how old the newest thing not yet offered is; 0 when caught up."""
         ...
 
+    def reached(self, upto: datetime) -> None:
+        """Says that everything that happened until `upto` (event time, aware) has been offered.
+
+        Rules that conclude from absence wait for it: they trust it, and fire as soon as it comes.
+        So it is owed after the offers that it covers and never before one, about once a second
+        while there is nothing to offer, and not at all while something older may still come: not
+        from behind a backlog, nor while what the sensor listens to cannot be reached. An instant
+        before one that was said already says nothing; one to come says that nothing happens until
+        then. Cost: next to nothing.
+        """
+        ...
+
 
 class RunningSensor(Protocol):
     """An opened sensor."""

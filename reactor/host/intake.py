@@ -2,15 +2,18 @@
 
 One sensor's trouble is its own: it backs off alone, and its state shows. A sensor is opened again
 only when all it offered is recorded or refused, so that the durable position is where it resumes.
+
+How far a sensor has read (`Desk.reached`) goes through the queue behind the batches that it covers,
+so that it never overtakes one, and the reactor is told of it when that is of use.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import anyio
 from anyio.abc import TaskGroup
@@ -23,6 +26,7 @@ from reactor.ports import Batch, Clock, Log, Logger, RunningSensor, Sensor, Stor
 QUEUE = 2
 """Batches of one sensor that wait at most: one being recorded, one decoded meanwhile."""
 LONGEST_PAUSE = 30.0
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -38,37 +42,69 @@ class Health:
 
 
 @dataclass(slots=True)
+class _Queued:
+    """A batch that waits, and how far the sensor has read with it."""
+
+    batch: Batch
+    upto: datetime | None = None
+
+
+@dataclass(slots=True)
 class Post:
-    """One sensor of the pipeline, its queue and its health."""
+    """One sensor of the pipeline, its queue and its health.
+
+    `upto` is how far it has been read with all that was taken from its queue, `told` what the
+    reactor knows of that.
+    """
 
     name: str
     key: str
     sensor: Sensor
     health: Health = field(default_factory=Health)
-    queue: deque[Batch] = field(default_factory=deque[Batch])
+    queue: deque[_Queued] = field(default_factory=deque[_Queued])
     room: anyio.Event = field(default_factory=anyio.Event)
     running: RunningSensor | None = None
     scope: anyio.CancelScope | None = None
+    desk: _Desk | None = None
     pending: int = 0
+    upto: datetime | None = None
+    told: datetime | None = None
+
+    def mark(self, now: datetime) -> datetime | None:
+        """How far it has been read, if that is news to the reactor."""
+        upto = None if self.upto is None else min(self.upto, now)
+        return upto if upto and (self.told is None or upto > self.told) else None
 
 
 class _Desk:
-    """The `Desk` of one opening of one sensor."""
+    """The `Desk` of one opening of one sensor; once `shut`, nothing is taken from it any more."""
 
     def __init__(self, intake: Intake, post: Post, positions: Mapping[str, str], log: Log) -> None:
         self._intake, self._post = intake, post
         self.positions = positions
         self.clock: Clock = intake.clock
         self.log = log
+        self.shut = False
 
     async def offer(self, batch: Batch) -> None:
         post = self._post
-        while len(post.queue) >= QUEUE:
+        while len(post.queue) >= QUEUE or self.shut:
             post.room = anyio.Event()
             await post.room.wait()
-        post.queue.append(batch)
+        post.queue.append(_Queued(batch))
         post.pending += 1
         self._intake.ring()
+
+    def reached(self, upto: datetime) -> None:
+        post = self._post
+        if self.shut:
+            return
+        if post.queue:
+            post.queue[-1].upto = _later(post.queue[-1].upto, upto)
+        else:
+            post.upto = _later(post.upto, upto)
+            if post.name in self._intake.awaited:
+                self._intake.ring()
 
     def up(self, well: bool, why: str = "") -> None:
         self._intake.set_up(self._post, well, why)
@@ -81,7 +117,8 @@ class _Desk:
 class Intake:
     """All sensors of a pipeline. `ring` wakes the loop when a batch waits.
 
-    A sensor in `paused` goes on looking until its queue is full; nothing is taken from it.
+    A sensor in `paused` goes on looking until its queue is full; nothing is taken from it. Rules
+    wait to hear how far those in `awaited` have read.
     """
 
     def __init__(
@@ -96,6 +133,7 @@ class Intake:
     ) -> None:
         self.clock, self.metrics, self.ring, self._tell = clock, metrics, ring, tell
         self.paused: frozenset[str] = frozenset()
+        self.awaited: frozenset[str] = frozenset()
         self._store, self._log = store, log
         self.posts = {
             name: Post(name, f"{sensor.kind}/{name}", sensor) for name, sensor in sensors.items()
@@ -119,11 +157,24 @@ class Intake:
                 empty += 1
                 continue
             empty = 0
-            batch = post.queue.popleft()
+            queued = post.queue.popleft()
             post.room.set()
-            held += max(1, len(batch.events))
-            taken.append((post, batch))
+            if queued.upto is not None:
+                post.upto = _later(post.upto, queued.upto)
+            held += max(1, len(queued.batch.events))
+            taken.append((post, queued.batch))
         return taken
+
+    def marks(self, names: Iterable[str], now: datetime) -> dict[str, datetime]:
+        """How far sensors have read, as far as that is news: of these, and of those awaited."""
+        wanted = (self.posts.get(name) for name in sorted({*names} | self.awaited))
+        found = {post.name: post.mark(now) for post in wanted if post is not None}
+        return {name: upto for name, upto in found.items() if upto is not None}
+
+    def told(self, marks: Mapping[str, datetime]) -> None:
+        """The reactor knows by now how far these sensors have read."""
+        for name, upto in marks.items():
+            self.posts[name].told = upto
 
     def done(self, post: Post) -> None:
         """A batch that was taken is recorded or refused."""
@@ -135,6 +186,9 @@ class Intake:
         """The store holds another position than the sensor thinks: it starts again from that."""
         post.pending -= 1 + len(post.queue)
         post.queue.clear()
+        post.upto = None
+        if post.desk is not None:
+            post.desk.shut = True
         post.room.set()
         if post.scope is not None:
             post.scope.cancel()
@@ -161,10 +215,11 @@ class Intake:
             await post.room.wait()
         try:
             positions = await self._store.positions(post.key)
-            desk = _Desk(self, post, positions, self._log.bind(sensor=post.name))
+            desk = post.desk = _Desk(self, post, positions, self._log.bind(sensor=post.name))
             with anyio.CancelScope() as post.scope:
                 post.running = post.sensor.open(desk)
                 await post.running.run()
+                desk.reached(_ALWAYS)
                 self._stop(post, "it ended: there will be no more")
                 return ""
             return ""
@@ -207,6 +262,10 @@ class Intake:
                     self._log.debug(
                         "sensor did not note a batch", sensor=post.name, error=repr(error)
                     )
+
+
+def _later(known: datetime | None, upto: datetime) -> datetime:
+    return upto if known is None else max(known, upto)
 
 
 def _told(error: BaseException) -> str:

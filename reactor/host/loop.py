@@ -105,11 +105,12 @@ class _Request:
 
 @dataclass(slots=True)
 class _Taken:
-    """What one turn works on."""
+    """What one turn works on; `marks` say how far sensors have been read with it."""
 
-    batches: list[tuple[Post | None, Batch]]
-    requests: list[_Request]
-    outcomes: list[Finished]
+    batches: list[tuple[Post | None, Batch]] = field(default_factory=lambda: [])
+    requests: list[_Request] = field(default_factory=lambda: [])
+    outcomes: list[Finished] = field(default_factory=lambda: [])
+    marks: Mapping[str, datetime] = field(default_factory=lambda: {})
 
 
 class Host:
@@ -200,7 +201,7 @@ class Host:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.journal.run)
             tasks.start_soon(self._retain)
-            await self._turn(tasks, _Taken([], [_Request(command=Restarted())], []))
+            await self._turn(tasks, _Taken(requests=[_Request(command=Restarted())]))
             async with anyio.create_task_group() as sensors:
                 self.intake.start(sensors)
                 self.metrics.leading(True)
@@ -284,7 +285,7 @@ class Host:
         """Waits until there is something to decide, then takes one turn."""
         taken = self._take()
         wake = self.reactor.wake_at()
-        if not (taken.batches or taken.requests or taken.outcomes):
+        if not (taken.batches or taken.requests or taken.outcomes or taken.marks):
             left = (wake - self.clock.now()).total_seconds() if wake else None
             if left is None or left > 0:
                 with anyio.move_on_after(left):
@@ -301,13 +302,17 @@ class Host:
         if not batches and not self._stopping:
             batches.extend(self.intake.take(TURN_EVENTS))
         batches.extend((None, request.batch) for request in requests if request.batch is not None)
-        return _Taken(batches, requests, outcomes)
+        # A sensor may have read past what a request that is left over brings.
+        behind = self._requests or self._stopping
+        names = (batch.sensor for _, batch in batches)
+        marks = {} if behind else self.intake.marks(names, self.clock.now())
+        return _Taken(batches, requests, outcomes, marks)
 
     async def _turn(self, tasks: TaskGroup, taken: _Taken) -> None:
         batches = await self._unseen(taken.batches)
         inputs: list[Input] = [*taken.outcomes]
         inputs.extend(each.command for each in taken.requests if each.command is not None)
-        inputs.extend(Arrived(batch.sensor, batch.events) for _, batch in batches if batch.events)
+        inputs.extend(_arrivals([batch for _, batch in batches], taken.marks))
         now = self._last_now = max(self._last_now, self.clock.now())
         decision = self.reactor.receive(inputs, now)
         try:
@@ -322,6 +327,8 @@ class Host:
         self.store_trouble = ""
         self._heed_pauses(decision)
         self._perform(tasks, decision)
+        self.intake.told(taken.marks)
+        self.intake.awaited = self.reactor.awaits
         for request in taken.requests:
             request.done.set()
         ours = [(post, batch) for post, batch in taken.batches if post is not None]
@@ -376,7 +383,8 @@ class Host:
                 moves.extend((post.key, move) for move in batch.moves)
             dead.extend(batch.dead)
         facts = decision.facts
-        if not (moves or dead or facts.accepted or facts.changes or facts.fired or facts.filtered):
+        matter = (facts.accepted, facts.changes, facts.fired, facts.filtered, facts.fates)
+        if not (moves or dead or any(matter)):
             return
         began = anyio.current_time()
         await self.store.commit(Turn(now, facts, moves, dead))
@@ -472,3 +480,9 @@ class Host:
 
     def _step_log(self, **about: Any) -> Log:
         return structlog.get_logger().bind(**about)
+
+
+def _arrivals(batches: Sequence[Batch], marks: Mapping[str, datetime]) -> list[Arrived]:
+    """What came, and only behind all of it how far sensors have been read."""
+    arrived = [Arrived(batch.sensor, batch.events) for batch in batches if batch.events]
+    return [*arrived, *(Arrived(name, (), upto) for name, upto in marks.items())]

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -24,7 +25,9 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
+from reactor.ports import Clock
 from sensors.kafka.fetch import UNKNOWN_TOPIC, FetchResponseById, PinnedFetch, by_name
+from sensors.kafka.watermark import Answer
 from sensors.kafka.wire import DescribeTopics, topic_id
 
 BEGIN, END = -2, -1
@@ -55,13 +58,16 @@ class Client(AIOKafkaClient):
     Its questions about a topic never create the topic: by default they do, so that one which is
     deleted while it is read comes back at once, empty and with other settings. They are also
     spaced, since aiokafka asks without a pause while a topic that it reads is gone. It fetches the
-    topics in `ids` by their id; `estranged` says that one of them is another topic by now.
+    topics in `ids` by their id; `estranged` says that one of them is another topic by now. With a
+    `clock`, `answers` has of each partition the last answer to a fetch that was no error.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.ids: Mapping[str, str] = {}
         self.estranged = False
+        self.clock: Clock | None = None
+        self.answers: dict[TopicPartition, Answer] = {}
         self._options = {name: it for name, it in options.items() if name != "bootstrap_servers"}
 
     async def bootstrap(self) -> None:
@@ -87,7 +93,9 @@ class Client(AIOKafkaClient):
     async def send(
         self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT
     ) -> Any:
-        if isinstance(request, FetchRequest) and all(t in self.ids for t, _ in request.topics):
+        fetches = isinstance(request, FetchRequest)
+        asked = self.clock.now() if self.clock is not None else None
+        if fetches and all(topic in self.ids for topic, _ in request.topics):
             request = PinnedFetch(request, self.ids)
         answer = await super().send(node_id, request, group=group)
         if isinstance(answer, FetchResponseById):
@@ -95,7 +103,15 @@ class Client(AIOKafkaClient):
             if estranged:
                 self.estranged = True
                 await asyncio.sleep(_PAUSE)
+        if fetches and asked is not None:
+            self._note(answer, asked)
         return answer
+
+    def _note(self, answer: Any, asked: datetime) -> None:
+        for topic, answered in answer.topics:
+            for partition, code, highwater, *_ in answered:
+                if code == 0:
+                    self.answers[TopicPartition(topic, partition)] = Answer(highwater, asked)
 
     async def _metadata_update(self, cluster_metadata: Any, topics: Any) -> bool:
         await asyncio.sleep(_PAUSE)

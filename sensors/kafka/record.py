@@ -90,6 +90,7 @@ class Reader:
     """Makes batches of one sensor from what was fetched."""
 
     def __init__(self, topic: KafkaTopic) -> None:
+        self.lateness = topic.lateness
         self._name = topic.name
         self._decode = decoder(topic.model, topic.format)
         self._max_bytes = topic.max_bytes

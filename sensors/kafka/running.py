@@ -25,7 +25,7 @@ from sensors.kafka.health import Health, Pace
 from sensors.kafka.record import Part, Reader
 from sensors.kafka.rescue import Unreadable, fetch_alone
 from sensors.kafka.resume import Resumption, Skip
-from sensors.kafka.session import Session, Suspect, only
+from sensors.kafka.session import Handed, Session, Suspect, only
 from sensors.kafka.survey import survey
 from sensors.kafka.topic import KafkaTopic
 from sensors.kafka.watch import Watch, complaint
@@ -74,7 +74,7 @@ class RunningKafka:
 
     async def run(self) -> None:
         """Offers batches until cancelled; see `RunningSensor`."""
-        outlet, inlet = anyio.create_memory_object_stream[Batch](0)
+        outlet, inlet = anyio.create_memory_object_stream[Handed](0)
         try:
             async with outlet, inlet, anyio.create_task_group() as tasks:
                 tasks.start_soon(self._offer, inlet)
@@ -87,12 +87,15 @@ class RunningKafka:
         """Lets lag tools know, some time later."""
         self._group.note(batch.moves)
 
-    async def _offer(self, inlet: MemoryObjectReceiveStream[Batch]) -> None:
+    async def _offer(self, inlet: MemoryObjectReceiveStream[Handed]) -> None:
         """Hands batches over, so that the next one is read while the host records the last."""
-        async for batch in inlet:
-            await self._desk.offer(batch)
+        async for batch, upto in inlet:
+            if batch is not None:
+                await self._desk.offer(batch)
+            if upto is not None:
+                self._desk.reached(upto)
 
-    async def _keep_reading(self, outlet: MemoryObjectSendStream[Batch]) -> None:
+    async def _keep_reading(self, outlet: MemoryObjectSendStream[Handed]) -> None:
         """Reads with one connection to the cluster after another."""
         options = await self._options()
         while True:
@@ -117,7 +120,7 @@ class RunningKafka:
         await anyio.sleep(self._delay)
 
     async def _read_once(
-        self, cluster: Cluster, options: dict[str, Any], outlet: MemoryObjectSendStream[Batch]
+        self, cluster: Cluster, options: dict[str, Any], outlet: MemoryObjectSendStream[Handed]
     ) -> bool:
         """One consumer's life, from finding its positions to its end; whether it did any good."""
         layout, found = await self._find(cluster)
@@ -136,7 +139,8 @@ class RunningKafka:
         if not parts:
             await anyio.sleep(self._pace.watch)
             return True
-        watch = Watch(cluster, layout, parts, waiting, self._health, self._pace)
+        clock = self._desk.clock
+        watch = Watch(cluster, layout, parts, waiting, self._health, self._pace, clock)
         session = Session(self._desk, self._reader, outlet, parts, watch, self._pace)
         try:
             over = await session.run(options, ids_of(layout))
@@ -164,13 +168,13 @@ class RunningKafka:
         return layout, found
 
     async def _settle(
-        self, found: Iterable[Resumption], outlet: MemoryObjectSendStream[Batch]
+        self, found: Iterable[Resumption], outlet: MemoryObjectSendStream[Handed]
     ) -> None:
         """Has start positions, and what is skipped, recorded before anything is read."""
         moves = [move for one in found for move in one.moves]
         letters = [self._skipped(skip) for one in found for skip in one.skips]
         if moves or letters:
-            await outlet.send(Batch(self._topic.name, (), moves, letters))
+            await outlet.send((Batch(self._topic.name, (), moves, letters), None))
         for move in moves:
             if move.after is None:
                 del self._stored[move.part]
@@ -178,7 +182,7 @@ class RunningKafka:
                 self._stored[move.part] = move.after
 
     async def _read_alone(
-        self, cluster: Cluster, parts: Iterable[Part], outlet: MemoryObjectSendStream[Batch]
+        self, cluster: Cluster, parts: Iterable[Part], outlet: MemoryObjectSendStream[Handed]
     ) -> bool:
         """Reads each partition once without the consumer; whether any record came of it.
 
@@ -194,7 +198,7 @@ class RunningKafka:
                 continue
             if after != part.offset:
                 now = self._desk.clock.now()
-                await outlet.send(self._reader.batch([(part, records, after)], now))
+                await outlet.send((self._reader.batch([(part, records, after)], now), None))
                 progress = True
         return progress
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -20,6 +22,7 @@ from sensors.kafka.cluster import Client, let_go
 from sensors.kafka.health import Pace
 from sensors.kafka.record import Part, Reader
 from sensors.kafka.watch import Watch
+from sensors.kafka.watermark import Watermark
 
 _MAX_RECORDS = 1000
 _FETCH_BYTES = 4 * 1024 * 1024
@@ -29,6 +32,8 @@ _FETCH_WAIT_MS = 200
 only twice in that time, so this bounds its latency."""
 
 Fetched = tuple[Part, Sequence[Any], int]
+Handed = tuple[Batch | None, datetime | None]
+"""A batch on its way to the desk, and up to when everything was read with it."""
 
 
 class Suspect(Exception):
@@ -38,14 +43,15 @@ class Suspect(Exception):
 class Session:
     """Reads some partitions into `outlet`, one batch for each `getmany`.
 
-    It waits for each batch to be taken, so that at most one is made ahead.
+    It waits for each batch to be taken, so that at most one is made ahead. How far it has read goes
+    the same way.
     """
 
     def __init__(
         self,
         desk: Desk,
         reader: Reader,
-        outlet: MemoryObjectSendStream[Batch],
+        outlet: MemoryObjectSendStream[Handed],
         parts: Iterable[Part],
         watch: Watch,
         pace: Pace,
@@ -56,6 +62,7 @@ class Session:
         self._parts = {part.tp: part for part in parts}
         self._watch = watch
         self._pace = pace
+        self._watermark = Watermark(self._parts.values(), reader.lateness)
         self._behind: dict[TopicPartition, int] = {}
         self.delivered = False
 
@@ -70,7 +77,7 @@ class Session:
             partitions are to be read one by one.
         """
         client = Client(**options)
-        client.ids = ids
+        client.ids, client.clock = ids, self._desk.clock
         consumer = _consumer(client, options)
         try:
             with anyio.fail_after(self._pace.patience):
@@ -117,8 +124,7 @@ class Session:
                     fetched = await self._passed(consumer)
             if limit.cancelled_caught:
                 return "the consumer did not answer"
-            if fetched or dead:
-                await self._send(self._reader.batch(fetched, self._desk.clock.now(), dead))
+            await self._hand_on(fetched, dead, client)
             self._tell_lag(consumer, fetched)
             if client.estranged:
                 return "a topic was created anew"
@@ -143,11 +149,24 @@ class Session:
         after = [(part, await consumer.position(part.tp)) for part in self._parts.values()]
         return [(part, (), offset) for part, offset in after if offset != part.offset]
 
-    async def _send(self, batch: Batch) -> None:
-        self._watch.busy = True
-        await self._outlet.send(batch)
-        self._watch.busy = False
-        self.delivered = True
+    async def _hand_on(
+        self, fetched: Sequence[Fetched], dead: Sequence[DeadLetter], client: Client
+    ) -> None:
+        """Waits until a batch is taken; how far we are without one, nobody needs to wait for."""
+        now = self._desk.clock.now()
+        batch = self._reader.batch(fetched, now, dead) if fetched or dead else None
+        for part, records, _ in fetched:
+            self._watermark.saw(part, records, now)
+        sure = self._watch.sure
+        upto = self._watermark.upto(client.answers, sure) if sure is not None else None
+        if batch is not None:
+            self._watch.busy = True
+            await self._outlet.send((batch, upto))
+            self._watch.busy = False
+            self.delivered = True
+        elif upto is not None:
+            with suppress(anyio.WouldBlock):
+                self._outlet.send_nowait((None, upto))
 
     def _tell_lag(self, consumer: AIOKafkaConsumer, fetched: Iterable[Fetched]) -> None:
         """Says how old the newest record is of the partition that is furthest behind."""

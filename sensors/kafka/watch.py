@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import anyio
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from reactor.ports import Clock
 from sensors.kafka.cluster import NO_LEADER, Cluster, Described
 from sensors.kafka.health import Health, Pace
 from sensors.kafka.position import part_of
@@ -28,7 +30,8 @@ class Watch:
 
     `over` says why the session must end, once it must; `failure` is set if that is because the
     cluster cannot be reached, `changed` if it holds other topics or partitions than when the
-    session began. `busy` is set by the session while it waits for the host.
+    session began. `sure` is the instant before the last look that found all topics and partitions
+    there, and no others. `busy` is set by the session while it waits for the host.
 
     Args:
         layout: what the cluster said of the topics when the session began.
@@ -43,8 +46,10 @@ class Watch:
         waiting: str,
         health: Health,
         pace: Pace,
+        clock: Clock,
     ) -> None:
         self._cluster = cluster
+        self._clock = clock
         self._layout = _shape(layout)
         self._parts = {part.tp: part for part in parts}
         self._waiting = waiting
@@ -52,6 +57,7 @@ class Watch:
         self._pace = pace
         self._past: Counter[TopicPartition] = Counter()
         self._idle: dict[TopicPartition, tuple[int, float]] = {}
+        self.sure: datetime | None = None
         self.busy = False
         self.changed = False
         self.over = ""
@@ -62,6 +68,7 @@ class Watch:
         failures = 0
         while not self.over:
             await anyio.sleep(self._pace.watch)
+            asked = self._clock.now()
             before = {tp: part.offset for tp, part in self._parts.items()}
             try:
                 with anyio.fail_after(self._pace.patience):
@@ -75,6 +82,8 @@ class Watch:
             else:
                 failures = 0
                 self._look(told, before, ends)
+                if not (self._missing(told) or self.over):
+                    self.sure = asked
 
     def _look(
         self,
@@ -82,7 +91,7 @@ class Watch:
         before: Mapping[TopicPartition, int],
         ends: Mapping[TopicPartition, int],
     ) -> None:
-        self._health.say(self._waiting or leaderless(told))
+        self._health.say(self._missing(told))
         if _shape(told) != self._layout:
             self.changed, self.over = True, "the topics changed"
         for tp, offset in before.items():
@@ -92,6 +101,9 @@ class Watch:
                 self.over = f"the end of {part_of(*tp)}, {end}, lies before our offset, {offset}"
             elif self._stuck(tp, offset, end):
                 self.over = f"{part_of(*tp)} has records, but none came for {self._pace.stall:g} s"
+
+    def _missing(self, told: Mapping[str, Described]) -> str:
+        return self._waiting or leaderless(told)
 
     def _stuck(self, tp: TopicPartition, offset: int, end: int) -> bool:
         """Whether there have been records to read for too long, and none was."""

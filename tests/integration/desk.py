@@ -51,6 +51,7 @@ class Recorder:
         self.dead: list[DeadLetter] = []
         self.health: list[tuple[bool, str]] = []
         self.looks = 0
+        self.upto: datetime | None = None
 
     async def offer(self, batch: Batch) -> None:
         for move in batch.moves:
@@ -73,6 +74,9 @@ class Recorder:
 
     def lag(self, seconds: float) -> None:
         self.looks += 1
+
+    def reached(self, upto: datetime) -> None:
+        self.upto = upto if self.upto is None else max(self.upto, upto)
 
     def again(self) -> Recorder:
         """The desk after a restart: what was recorded is the position."""

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ class Desk:
         self.log: Any = Notebook()
         self.health: list[tuple[bool, str]] = []
         self.idle = 0
+        self.upto: datetime | None = None
 
     async def offer(self, batch: Batch) -> None:
         await anyio.lowlevel.checkpoint()
@@ -90,6 +92,9 @@ class Desk:
 
     def lag(self, seconds: float) -> None:
         self.idle += seconds == 0.0
+
+    def reached(self, upto: datetime) -> None:
+        self.upto = upto if self.upto is None else max(self.upto, upto)
 
 
 class Inbox:

@@ -93,7 +93,12 @@ class Lines:
 
 
 class Desk:
-    """A host that records each batch at once, when `gate` is open."""
+    """A host that records each batch at once, when `gate` is open.
+
+    `upto` is how far the sensor has read, as it said in `marks`; `late` are the events that it
+    offered all the same. If `slow`, it records nothing before the sensor has looked at its cluster
+    again.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -102,14 +107,22 @@ class Desk:
         self.lines = Lines()
         self.log: Log = self.lines
         self.gate = anyio.Event()
+        self.slow = False
         self.offered = 0
         self.health: list[tuple[bool, str]] = []
         self.lags: list[float] = []
+        self.upto: datetime | None = None
+        self.marks: list[datetime] = []
+        self.late: list[Event] = []
         self.sensor: RunningKafka | None = None
 
     async def offer(self, batch: Batch) -> None:
         self.offered += 1
         await self.gate.wait()
+        looks = len(self.health)
+        if self.slow:
+            await until(lambda: len(self.health) > looks + 2)
+        self.late += [event for event in batch.events if self.upto and event.time <= self.upto]
         self.ledger.record(batch)
         if self.sensor is not None:
             await self.sensor.recorded(batch)
@@ -119,6 +132,10 @@ class Desk:
 
     def lag(self, seconds: float) -> None:
         self.lags.append(seconds)
+
+    def reached(self, upto: datetime) -> None:
+        self.marks.append(upto)
+        self.upto = upto if self.upto is None else max(self.upto, upto)
 
     @property
     def well(self) -> bool:
