@@ -42,6 +42,7 @@ COMMANDS = {
     "check": _Entry(LOOK, "Load a pipeline and say all that is wrong with it."),
     "graph": _Entry(LOOK, "Show its graph as text, Mermaid, DOT or JSON."),
     "plan": _Entry(LOOK, "Show what an event would launch, and why; nothing runs."),
+    "simulate": _Entry(LOOK, "Replay recorded events: what would have launched, what differs."),
     "serve": _Entry(RUN, "Run the service."),
     "emit": _Entry(RUN, "Hand an event to a running service."),
     "materialize": _Entry(RUN, "Launch assets by hand."),

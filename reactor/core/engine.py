@@ -67,6 +67,7 @@ class Engine:
             for entry in ours.program.entries:
                 self._index.setdefault(entry.source.name, Index()).add(ours, entry)
         self._fingerprints = {rule.name: rule.fingerprint for rule in graph.rules.values()}
+        self._triggers = {rule.name: str(rule.trigger) for rule in graph.rules.values()}
         self._memory = Memory(state)
         self._read = Watermarks()
         self._moments: dict[Listener, _Passage] = {}
@@ -104,7 +105,8 @@ class Engine:
         at = micros(now)
         for name, fingerprint in self._fingerprints.items():
             if known.get(name) != fingerprint:
-                self._state.put(Table.RULE, (name,), RuleState(name, fingerprint))
+                row = RuleState(name, fingerprint, self._triggers[name])
+                self._state.put(Table.RULE, (name,), row)
                 self._begin(self._rules[name], at)
         self._flush(at)
         return tuple(name for name in self._fingerprints if name in changed)

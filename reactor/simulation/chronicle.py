@@ -5,10 +5,10 @@ Knows: decisions and when they were taken. Refuses to know: what led to them, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from reactor.core.decision import Decision, Facts, Fired, Notify, Start
 from reactor.core.event import Event
@@ -39,6 +39,16 @@ class Firing:
     assets: tuple[str, ...]
     because: str
     observed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The firing as plain data; `of_json` is the inverse."""
+        return {**asdict(self), "at": self.at.isoformat()}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Firing:
+        """The firing that plain data stands for."""
+        lists = {name: tuple(data[name]) for name in ("causes", "assets")}
+        return cls(**{**data, **lists, "at": datetime.fromisoformat(data["at"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class Chronicle:
                 tuple(map(cause, events)),
                 assets,
                 label.removeprefix("because ") or _because(events),
-                fired.observed,
+                self.graph.rules[fired.rule].observe,
             )
 
     def _would_run(self, rule: str) -> tuple[str, ...]:

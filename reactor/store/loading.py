@@ -109,11 +109,12 @@ def events(connection: sa.Connection, ranges: Sequence[Range]) -> list[tuple[int
     found: list[tuple[int, Event]] = []
     for first, last in matches.merged(ranges):
         rows = connection.execute(query, {"low": first, "high": last})
-        found.extend((row[0], _event(row)) for row in rows)
+        found.extend((row[0], to_event(row)) for row in rows)
     return found
 
 
-def _event(row: Sequence[Any]) -> Event:
+def to_event(row: Sequence[Any]) -> Event:
+    """The event that a row of its table is; `data` is None and `raw` is set."""
     _, source, id, type, subject, key, time, received, headers, data = row
     return Event(
         id,

@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from reactor.store import listings, queries
+from reactor.core.event import Event
+from reactor.store import history, listings, loading, queries
 from reactor.store.aftermath import fate_counts
 from reactor.store.showing import Row
 
@@ -49,6 +50,11 @@ class Reading:
     async def event(self, seq: int) -> Row | None:
         """An event, what names it, and the runs it caused."""
         return await self._read(lambda connection: queries.event(connection, seq))
+
+    async def original(self, seq: int) -> Event | None:
+        """An event as it came: `data` is None and `raw` is set, as in `Store.events`."""
+        found = await self._read(lambda connection: loading.events(connection, [(seq, seq)]))
+        return found[0][1] if found else None
 
     async def assets(self, names: Sequence[str] | None = None) -> dict[str, Row]:
         """Each asset's latest materialization and last step."""
@@ -116,8 +122,28 @@ class Reading:
         """When each rule fired last, and since when it reads as it does."""
         return await self._read(lambda connection: listings.rules(connection, names))
 
+    async def began(self) -> dict[str, datetime]:
+        """Since when each rule reads as it does, where that is known."""
+        return await self._read(listings.began)
+
     async def rule_versions(self, name: str, **which: Any) -> list[Row]:
         """How a rule read, from when on: limit."""
         return await self._read(
             lambda connection: listings.rule_versions(connection, name, **which)
         )
+
+    async def history_events(self, **which: Any) -> list[tuple[int, Event]]:
+        """See `history.events`: since, until, after."""
+        return await self._read(lambda connection: history.events(connection, **which))
+
+    async def history_size(self) -> int:
+        """About how many events there are."""
+        return await self._read(history.count_events)
+
+    async def history_firings(self, **which: Any) -> list[Row]:
+        """See `history.firings`: since, until, after."""
+        return await self._read(lambda connection: history.firings(connection, **which))
+
+    async def history_versions(self) -> list[Row]:
+        """How every rule has read, from when on, the oldest first."""
+        return await self._read(history.versions)
