@@ -33,7 +33,7 @@ fix: venv  ## put right what a tool can put right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: servers  ## measure, print a table, write JSON
+bench: servers $(VENV)/.bench  ## measure, print a table, write JSON
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: venv  ## write requirements/ anew from pyproject.toml; LOCK=--upgrade takes newer versions
@@ -41,6 +41,7 @@ lock: venv  ## write requirements/ anew from pyproject.toml; LOCK=--upgrade take
 	$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
 	$(COMPILE) pyproject.toml --extra alerts --extra parquet --extra postgres -c requirements/demo.txt -o requirements/service.txt
 	$(COMPILE) pyproject.toml --all-extras --group test -c requirements/demo.txt -o requirements/test.txt
+	$(COMPILE) --group bench -c requirements/test.txt -o requirements/bench.txt
 
 servers: venv  ## install Kafka, PostgreSQL, Prometheus and Chromium for the tests, once
 	$(BIN)/python -m tests.servers
@@ -59,6 +60,10 @@ $(VENV)/.demo: pyproject.toml requirements/demo.txt $(VENV)/.build
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.demo
+	$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.test
 	$(INSTALL) --require-hashes -r $<
 	@touch $@
 

@@ -1,1 +1,1 @@
-"""What `make bench` runs: latencies, throughput against a floor, and what it costs to stand by."""
+"""What `make bench` runs: latencies, throughput beside a floor, standing by, and a race of engines."""

@@ -9,21 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import latency, standby, throughput
+from benchmarks import latency, matching, remembering, simulating, standby, throughput
 from benchmarks.figure import Figure, publish
 from tests.servers import kafka
 
 RESULTS = Path(__file__).with_name("results.json")
+NAMES = ("latency", "throughput", "standby", "matching", "remembering", "simulating")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", help="latency, throughput, standby; all of them if none"
-    )
+    parser.add_argument("names", nargs="*", help=f"{', '.join(NAMES)}; all of them if none")
     parser.add_argument("--out", type=Path, default=RESULTS)
     chosen = parser.parse_args()
-    names = chosen.names or ["latency", "throughput", "standby"]
+    names: list[str] = chosen.names or [*NAMES]
     with tempfile.TemporaryDirectory(prefix="reactor-bench-") as folder:
         publish(list(_figures(names, Path(folder))), chosen.out)
 
@@ -45,6 +44,9 @@ def _figures(names: list[str], folder: Path) -> Iterator[Figure]:
             broker.close()
     if "standby" in names:
         yield from standby.measure(folder / "standby")
+    for each in (matching, remembering, simulating):
+        if each.__name__.rpartition(".")[2] in names:
+            yield from each.measure()
 
 
 if __name__ == "__main__":
