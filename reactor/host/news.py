@@ -13,8 +13,9 @@ from typing import Any
 
 import anyio
 
-from reactor.core.decision import Decision, Fired
+from reactor.core.decision import Decision, Fate, Fired
 from reactor.core.event import Event
+from reactor.core.ranges import count
 from reactor.core.run import Run, Step
 from reactor.core.state import Alert, Change, Pause, Table
 
@@ -98,6 +99,7 @@ def news_of(decision: Decision, now: datetime) -> list[News]:
     return [
         *_events(facts.accepted, now),
         *_fired(facts.fired),
+        *_fates(facts.fates),
         *(told for change in facts.changes for told in _changed(change, now)),
     ]
 
@@ -122,6 +124,12 @@ def _events(accepted: Sequence[tuple[int, Event]], now: datetime) -> Iterable[Ne
 def _fired(fired: Sequence[Fired]) -> Iterable[News]:
     for each in fired:
         yield {"kind": "fired", "rule": each.rule, "run": each.run, "count": len(each.matches)}
+
+
+def _fates(fates: Sequence[Fate]) -> Iterable[News]:
+    for each in fates:
+        number = count(each.events)
+        yield {"kind": "fate", "rule": each.rule, "word": str(each.word), "count": number}
 
 
 def _changed(change: Change, now: datetime) -> Iterable[News]:

@@ -6,12 +6,13 @@ Knows: which rows belong together. Refuses to know: who asks, and by which proto
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from reactor.core.run import ENDED, StepStatus
 from reactor.store import schema
-from reactor.store.encoding import iso, unkeyed
+from reactor.store.encoding import instant, iso, unkeyed
 from reactor.store.queries import steps_by_id
 from reactor.store.showing import Query, Row, page, rows
 
@@ -217,6 +218,13 @@ def rules(connection: sa.Connection, names: Sequence[str]) -> dict[str, Row]:
             "changes": max(0, (connection.scalar(number, given) or 0) - 1),
         }
     return found
+
+
+def began(connection: sa.Connection) -> dict[str, datetime]:
+    """Since when each rule reads as it does, where that is known."""
+    version = schema.rule_version.c
+    query = sa.select(version.rule, sa.func.max(version.at)).group_by(version.rule)
+    return {name: instant(at) for name, at in connection.execute(query) if at}
 
 
 def rule_versions(connection: sa.Connection, name: str, *, limit: int = 50) -> list[Row]:

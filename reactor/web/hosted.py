@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from reactor.core.decision import Input, ResumeRun
+from reactor.core.engine import Waiting
 from reactor.core.errors import SensorError, StoreError
 from reactor.core.event import Event
+from reactor.core.graph import Graph
 from reactor.core.run import Step
 from reactor.core.state import Table
 from reactor.core.trigger.expression import AssetEvents, leaves
@@ -19,6 +21,9 @@ from reactor.ports import Batch, Clock, DeadLetter, Sensor
 from reactor.store import Reading
 from reactor.store.database import Database
 from reactor.web.service import News, SensorState
+
+LOOKS = 50_000
+"""How many rows of what rules remember are looked at for one list."""
 
 
 class Hosted:
@@ -43,6 +48,10 @@ class Hosted:
     @property
     def read(self) -> Reading:
         return self._store.read
+
+    @property
+    def graph(self) -> Graph:
+        return self.host.graph
 
     @property
     def leader(self) -> bool:
@@ -80,6 +89,15 @@ class Hosted:
             return ()
         rows = self.host.reactor.state.rows[Table.STEP].values()
         return [step for step in rows if step.finished is None]
+
+    def waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
+        if not self.host.started.is_set():
+            return {}
+        reactor = self.host.reactor
+        looks = LOOKS // (len(reactor.state.rows[Table.NODE]) or 1)
+        # One question is always answered.
+        asked = seqs[: max(1, looks)]
+        return {seq: reactor.waiting_for(seq) for seq in asked}
 
     def ready(self) -> tuple[bool, Sequence[str]]:
         reasons: list[str] = []

@@ -17,9 +17,11 @@ from pydantic_core import from_json
 from reactor.core.errors import SensorError
 from reactor.core.event import Event
 from reactor.core.graph import nearest
+from reactor.core.verdict import Record
 from reactor.logs import logger
 from reactor.ports import Batch, Sensor
-from reactor.web.model import Accepted
+from reactor.web import explain
+from reactor.web.model import Accepted, Why
 from reactor.web.problem import RETRY_SOON, Problem, Refused, said
 from reactor.web.service import Service
 from sensors.cloudevent import CloudEvent, Malformed, mode, read
@@ -86,6 +88,23 @@ def routes(service: Service) -> APIRouter:
             kept = "its bytes are kept: GET /api/deadletters lists them"
             raise Refused(422, batch.dead[0].error, kept)
         return Accepted(accepted=len(batch.events), ids=[event.id for event in batch.events])
+
+    @router.post(
+        "/api/events/why",
+        summary="What an event that was not kept would do, or would not",
+        openapi_extra=_BODY,
+    )
+    async def post_why(request: Request, rule: str | None = None, asset: str | None = None) -> Why:
+        """Matches an event anew, for one rule or one asset; nothing is recorded or launched."""
+        explain.check(service, rule, asset)
+        try:
+            [came] = read_events(request.headers, await request.body())
+        except Malformed as error:
+            raise Refused(400, str(error), "https://cloudevents.io describes the format") from error
+        except ValueError as error:
+            raise Refused(422, "ask about one event at a time") from error
+        event = _event(service, _sensor(service, came.source), came)
+        return await explain.why(service, Record(event), rule, asset)
 
     return router
 

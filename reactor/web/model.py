@@ -112,7 +112,11 @@ class Sensor(SensorNode):
 
 
 class Event(BaseModel):
-    """An accepted event. `at` is when it happened, `received` when it reached the service."""
+    """An accepted event. `at` is when it happened, `received` when it reached the service.
+
+    In a list of events, `status` is the most telling of its fates, and `status_text` says which
+    rule that is and what it did.
+    """
 
     seq: int
     sensor: Text
@@ -122,6 +126,30 @@ class Event(BaseModel):
     at: datetime
     received: datetime
     key: Text | None = None
+    status: Text = ""
+    status_text: Text = ""
+
+
+class Fate(BaseModel):
+    """What became of an event for one rule: a word, and a sentence that begins with the rule."""
+
+    rule: Text
+    status: Text
+    text: Text
+    run: int | None = None
+
+
+class Why(BaseModel):
+    """Why an event did not fire a rule, or bring an asset up to date; or that it did.
+
+    `recomputed` if the event was matched anew, and nothing recorded is spoken of.
+    """
+
+    event: int | None = None
+    rule: Text | None = None
+    asset: Text | None = None
+    text: Text
+    recomputed: bool = False
 
 
 class Run(BaseModel):
@@ -181,7 +209,8 @@ class RunDetail(Run):
 
 
 class EventDetail(Event):
-    """An event with its payload (its JSON, its text, or its bytes in hexadecimal) and its runs.
+    """An event with its payload (its JSON, its text, or its bytes in hexadecimal), its runs, and
+    what became of it for each rule that listens to its sensor, the most telling first.
 
     `data` is null where `size_bytes` is more than is shown.
     """
@@ -191,6 +220,8 @@ class EventDetail(Event):
     size_bytes: int
     runs: list[Run]
     run_count: int
+    fates: list[Fate]
+    fate_count: int
 
 
 class ActiveStep(BaseModel):
@@ -246,9 +277,43 @@ class RaisedError(BaseModel):
     at: datetime
 
 
-class RuleDetail(RuleNode):
+class Rule(RuleNode):
+    """A rule and how it is: when it `fired` last (in `run`, if it launched one), `since` when it
+    reads as it does, and how many `changes` it had before. `fates` counts the events that, in the
+    last hour, turned out not to fire it, by what became of them.
+    """
+
+    fired: datetime | None = None
+    run: int | None = None
+    observed: bool = False
+    since: datetime | None = None
+    changes: int = 0
+    fates: dict[Text, int] = {}
+
+
+class Firing(BaseModel):
+    """A rule came true `matches` times, with `event_count` events; `events` are the first of them.
+
+    `text` says what it launched, or would have launched if it only observed.
+    """
+
+    id: int
+    at: datetime
+    key: Text | None = None
+    partition: Text | None = None
+    run: int | None = None
+    observed: bool
+    timer: bool
+    matches: int
+    events: list[int]
+    event_count: int
+    text: Text
+
+
+class RuleDetail(Rule):
     runs: list[Run]
     raised: list[RaisedError]
+    firings: list[Firing]
 
 
 class SensorDetail(Sensor):

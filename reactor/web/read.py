@@ -7,13 +7,14 @@ the host's, as it is now.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
 from reactor.core.graph import nearest
 from reactor.core.run import ENDED, RunStatus, Step, StepStatus
-from reactor.web import model, shape
+from reactor.web import because, explain, model, shape
 from reactor.web.model import BIGGEST, MOST, Page
 from reactor.web.problem import Problem, Refused
 from reactor.web.service import SensorState, Service
@@ -28,6 +29,7 @@ PARTITIONS = 50
 _DEAD_COUNTED = 1_000
 _LINES = 5_000
 _PAGES = 100
+_HOUR = timedelta(hours=1)
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (401, 404, 422, 503)
 }
@@ -95,18 +97,21 @@ def _declared(router: APIRouter, service: Service) -> None:
             runs=await _runs(service, asset=name, limit=RECENT),
         )
 
-    @router.get("/api/rules", summary="Rules")
-    async def rules() -> list[model.RuleNode]:
-        return [model.RuleNode(**rule) for rule in service.describe()["rules"]]
+    @router.get("/api/rules", summary="Rules and how they are")
+    async def rules() -> list[model.Rule]:
+        return await _known_rules(service, service.describe()["rules"])
 
-    @router.get("/api/rules/{name:path}", summary="One rule")
+    @router.get("/api/rules/{name:path}", summary="One rule, and what came of it")
     async def rule(name: str) -> model.RuleDetail:
         node = _named("rule", name, service.describe()["rules"])
         raised = await service.read.raised(rule=name, limit=RECENT)
+        firings = await service.read.firings(name, limit=RECENT)
+        [brief] = await _known_rules(service, [node])
         return model.RuleDetail(
-            **node,
+            **brief.model_dump(),
             runs=await _runs(service, rule=name, limit=RECENT),
             raised=[model.RaisedError(**row) for row in raised],
+            firings=[shape.firing(row, node) for row in firings],
         )
 
     @router.get("/api/sensors", summary="Sensors and how they are")
@@ -119,11 +124,10 @@ def _declared(router: APIRouter, service: Service) -> None:
         if name not in states:
             raise _unknown("sensor", name, list(states))
         fed = [rule["name"] for rule in service.describe()["rules"] if name in rule["sensors"]]
-        events = await service.read.events(sensor=name, limit=RECENT)
         return model.SensorDetail(
             **_sensor(states[name]).model_dump(),
             rules=fed,
-            events=[shape.event(row) for row in events],
+            events=await _events(service, sensor=name, limit=RECENT),
         )
 
 
@@ -147,7 +151,9 @@ def _happened(router: APIRouter, service: Service) -> None:
         row = await service.read.run(id, events_limit=RECENT)
         if row is None:
             raise _no_run(id)
-        return shape.run_detail(row, _rules(service))
+        versions = await service.read.rule_versions(row["rule"])
+        then = because.reading(versions, datetime.fromisoformat(row["created"]))
+        return shape.run_detail(row, _rules(service), because.why(row, service.graph, then))
 
     @router.get("/api/runs/{id}/log", summary="The end of a step's output")
     async def log(
@@ -164,19 +170,25 @@ def _happened(router: APIRouter, service: Service) -> None:
     async def events(
         sensor: Name = None, before: Before = None, limit: Limit = 50
     ) -> Page[model.Event]:
-        rows = await service.read.events(sensor=sensor, before=before, limit=limit)
-        found = [shape.event(row) for row in rows]
+        found = await _events(service, sensor=sensor, before=before, limit=limit)
         return Page(items=found, next=found[-1].seq if len(found) == limit else None)
 
-    @router.get("/api/events/{seq}", summary="One event, and what it launched")
+    @router.get("/api/events/{seq}", summary="One event, and what became of it for each rule")
     async def event(seq: Number) -> model.EventDetail:
-        row = await service.read.event(seq)
-        if row is None:
-            raise Refused(404, f"there is no event {seq}", "GET /api/events lists them")
+        row = await _event(service, seq)
         rules = _rules(service)
         found = [await service.read.run(id, events_limit=0) for id in row["runs"][:RECENT]]
         launched = [shape.run(run, rules, run["works"]) for run in found if run]
-        return shape.event_detail(row, launched)
+        verdicts = await explain.verdicts(service, await explain.record(service, row))
+        fates = [explain.fate(verdict) for verdict in verdicts]
+        return shape.event_detail(row, launched, fates, explain.FATES)
+
+    @router.get("/api/events/{seq}/why", summary="Why an event did no more than it did")
+    async def why(seq: Number, rule: Name = None, asset: Name = None) -> model.Why:
+        """For one rule or one asset, from what is recorded."""
+        explain.check(service, rule, asset)
+        record = await explain.record(service, await _event(service, seq))
+        return await explain.why(service, record, rule, asset)
 
 
 def _wrong(router: APIRouter, service: Service) -> None:
@@ -216,6 +228,33 @@ async def find_run(service: Service, id: int) -> model.Run:
     if row is None:
         raise _no_run(id)
     return shape.run(row, _rules(service), row["works"])
+
+
+async def _event(service: Service, seq: int) -> Mapping[str, Any]:
+    row = await service.read.event(seq)
+    if row is None:
+        raise Refused(404, f"there is no event {seq}", "GET /api/events lists them")
+    return row
+
+
+async def _events(service: Service, **which: Any) -> list[model.Event]:
+    """Events, each with what became of it."""
+    rows = await service.read.events(aftermaths=True, **which)
+    told = await explain.statuses(service, rows)
+    return [shape.event(row, became) for row, became in zip(rows, told, strict=True)]
+
+
+async def _known_rules(service: Service, nodes: Sequence[Mapping[str, Any]]) -> list[model.Rule]:
+    """Rules, with what is known of each."""
+    known = await service.read.rules([node["name"] for node in nodes])
+    counted = await service.read.fate_counts(service.clock.now() - _HOUR)
+    fates: dict[str, dict[str, int]] = {}
+    for row in counted:
+        fates.setdefault(row["rule"], {})[row["word"]] = row["count"]
+    return [
+        model.Rule(**node, **known[node["name"]], fates=fates.get(node["name"], {}))
+        for node in nodes
+    ]
 
 
 async def _runs(service: Service, **which: Any) -> list[model.Run]:

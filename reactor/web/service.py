@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from reactor.core.decision import Input
+from reactor.core.engine import Waiting
 from reactor.core.errors import SettingsError
+from reactor.core.graph import Graph
 from reactor.core.run import Step
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, Sensor
@@ -79,6 +81,7 @@ News = Mapping[str, Any]
 - `event`: `seq`, `sensor`, `subject`, `type`, `at`, `count`: the newest of `count` events that one
   sensor had accepted in one turn
 - `fired`: `rule`, `run` (or None), `count`
+- `fate`: `rule`, `word`, `count`: so many events that it let in will not fire it
 - `run`: `id`, `rule`, `status`, `because`, `created`, `finished`, `partition`, `key`, and by name
   `assets` and, of these, `roots`
 - `step`: `step`, `asset`, `partition`, `status`, `runs` (ids), `at`, `note`
@@ -107,6 +110,11 @@ class Service(Protocol):
         ...
 
     @property
+    def graph(self) -> Graph:
+        """The checked pipeline, as the core knows it."""
+        ...
+
+    @property
     def leader(self) -> bool:
         """Whether this process decides, or stands by."""
         ...
@@ -131,6 +139,12 @@ class Service(Protocol):
 
     def steps(self) -> Collection[Step]:
         """At least every step that has not ended, as the host knows it now."""
+        ...
+
+    def waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
+        """What events still wait for, by number: of the first of them at least, and of as many as
+        it takes no long time to tell.
+        """
         ...
 
     def ready(self) -> tuple[bool, Sequence[str]]:

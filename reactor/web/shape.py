@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 Rules = Mapping[str, Row]
 
 ACTIVE_SHOWN = 100
+EVENTS_SHOWN = 20
 _ENDED = frozenset(map(str, ENDED))
 _GOOD = (str(StepStatus.MATERIALIZED), str(StepStatus.UNCHANGED))
 _UNSEEN = (str(StepStatus.SKIPPED), str(StepStatus.CANCELLED))
@@ -28,13 +29,13 @@ def run(row: Row, rules: Rules, works: Sequence[Row] = ()) -> model.Run:
     return model.Run(**{**row, "roots": list(dict.fromkeys(roots)), "asset_count": assets})
 
 
-def run_detail(row: Row, rules: Rules) -> model.RunDetail:
+def run_detail(row: Row, rules: Rules, why: Sequence[str]) -> model.RunDetail:
     """A run with everything that the page shows of it."""
     works: Sequence[Row] = row["works"]
     brief = run(row, rules, works).model_dump()
     return model.RunDetail(
         **brief,
-        why=why(row, rules),
+        why=list(why),
         assets=list(dict.fromkeys(work["asset"] for work in works)),
         steps=[_step(work) for work in works],
         events=[event(each) for each in row["events"]],
@@ -48,36 +49,6 @@ def _step(work: Row) -> model.Step:
     return model.Step(**{**step, **{name: work[name] for name in own}})
 
 
-def why(row: Row, rules: Rules) -> list[str]:
-    """Why a run ran, in a few sentences: what launched its roots, and what follows from them."""
-    works: Sequence[Row] = row["works"]
-    roots = [work for work in works if work["root"]]
-    rest = list(dict.fromkeys(work["asset"] for work in works if not work["root"]))
-    said = [f"{_named(work)} {work['because']}." for work in roots[:5]]
-    if len(roots) > 5:
-        said.append(f"So did {len(roots) - 5} more.")
-    if row["rule"] in rules:
-        said.append(_rule(row, rules[row["rule"]]))
-    if rest:
-        said.append(f"{_listed(rest)} {'follows' if len(rest) == 1 else 'follow'} from it.")
-    elif works:
-        said.append("Nothing else follows from it.")
-    return said
-
-
-def _named(work: Row) -> str:
-    return f"{work['asset']}[{work['partition']}]" if work["partition"] else work["asset"]
-
-
-def _rule(row: Row, rule: Row) -> str:
-    times = sum(firing["matches_count"] for firing in row["firings"])
-    key = f" for {row['key']}" if row["key"] is not None else ""
-    often = f" {times:,} times" if times > 1 else ""
-    events = row["events_count"]
-    of = f", with {events:,} events" if events > 1 else ""
-    return f"Rule {rule['name']} came true{often}{key}{of}: {rule['trigger']}"
-
-
 def _listed(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
@@ -86,13 +57,40 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def event(row: Row) -> model.Event:
-    return model.Event(**row, sensor=row["source"], at=row["time"])
+def event(row: Row, told: tuple[str, str] = ("", "")) -> model.Event:
+    """An event, with the word and the sentence for what became of it."""
+    status, text = told
+    about = {"sensor": row["source"], "at": row["time"], "status": status, "status_text": text}
+    return model.Event(**{**row, **about})
 
 
-def event_detail(row: Row, runs: Iterable[model.Run]) -> model.EventDetail:
-    told = {"sensor": row["source"], "at": row["time"], "run_count": len(row["runs"])}
-    return model.EventDetail(**{**row, **told, "runs": list(runs)})
+def event_detail(
+    row: Row, runs: Iterable[model.Run], fates: Sequence[model.Fate], shown: int
+) -> model.EventDetail:
+    """An event with everything that the page shows of it."""
+    first = fates[0] if fates else None
+    told = {
+        "sensor": row["source"],
+        "at": row["time"],
+        "run_count": len(row["runs"]),
+        "runs": list(runs),
+        "fates": list(fates[:shown]),
+        "fate_count": len(fates),
+        "status": first.status if first else "accepted",
+        "status_text": f"{first.rule} {first.text}" if first else "",
+    }
+    return model.EventDetail(**{**row, **told})
+
+
+def firing(row: Row, rule: Row) -> model.Firing:
+    """A firing of a rule, and what it launched."""
+    events = [seq for match in row["matches"] for seq in match]
+    assets = _listed(rule["assets"]) if rule["assets"] else "nothing"
+    text = f"launched {assets} in run {row['run']}"
+    if row["run"] is None:
+        text = f"would have launched {assets}"
+    told = {"matches": row["matches_count"], "event_count": row["events_count"], "text": text}
+    return model.Firing(**{**row, **told, "events": events[:EVENTS_SHOWN]})
 
 
 def asset(

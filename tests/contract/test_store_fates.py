@@ -245,6 +245,7 @@ async def test_a_rule_says_since_when_it_reads_as_it_does(store: Database) -> No
         ("inbox | tables", "2026-03-01T12:00:02.000000Z"),
         ("inbox", "2026-03-01T12:00:01.000000Z"),
     ]
+    assert await store.read.began() == {"daily": at(2)}
     known = (await store.read.rules(["daily"]))["daily"]
     assert (known["since"], known["changes"]) == ("2026-03-01T12:00:02.000000Z", 1)
 

@@ -90,7 +90,8 @@ async def test_an_event_launches_its_run_and_the_api_says_why(web: Running) -> N
     assert detail["why"] == [
         "raw_orders because orders saw o-1.",
         "Rule raw_orders came true: orders",
-        "revenue follows from it.",
+        "From that follows: revenue because raw_orders changes.",
+        "3 other assets are not downstream of it.",
     ]
     assert [(step["asset"], step["status"]) for step in detail["steps"]] == [
         ("raw_orders", "materialized"),
@@ -217,7 +218,8 @@ async def test_an_asset_is_launched_by_hand(web: Running) -> None:
     detail = await _get(web, f"/api/runs/{run['id']}")
     assert detail["why"] == [
         "raw_orders because it was launched by hand.",
-        "revenue follows from it.",
+        "From that follows: revenue because raw_orders changes.",
+        "3 other assets are not downstream of it.",
     ]
     wrong = await web.http.post("/api/materialize", json={"assets": ["revenues"]})
     assert (wrong.status_code, wrong.json()["hint"]) == (404, "did you mean revenue?")

@@ -20,12 +20,13 @@ from typer.main import get_command
 from reactor import Pipeline, Retry
 from reactor.cli.app import COMMANDS
 from reactor.core.asset import Pending
-from reactor.core.decision import Decision, SetPaused, Start
+from reactor.core.decision import Decision, Facts, Fate, SetPaused, Start, Word
 from reactor.core.event import Event
 from reactor.core.field import META, Field
 from reactor.core.reactor import Reactor
 from reactor.core.run import RunStatus, StepStatus
 from reactor.core.trigger.expression import Both, Trigger
+from reactor.core.verdict import Status
 from reactor.executors import command, process
 from reactor.host.attempt import EVENTS_LIMIT, _environment
 from reactor.host.context import Context
@@ -273,7 +274,8 @@ def _described(family: Metric) -> tuple[str, tuple[str, str, str]]:
 def test_each_word_for_what_happens_is_listed() -> None:
     told = {row[0]: row[1] for row in table(REFERENCE, "The words").rows}
     text = REFERENCE.read_text()
-    for of, words in (("an event", OUTCOMES), ("a step", StepStatus), ("a run", RunStatus)):
+    kinds = {"an event": OUTCOMES, "a step": StepStatus, "a run": RunStatus}
+    for of, words in {**kinds, "an event, for a rule": Status}.items():
         [row] = [line for line in text.splitlines() if line.startswith(f"| {of} |")]
         assert [word for word in words if f"`{word}`" not in row] == []
         assert of in told
@@ -297,7 +299,7 @@ def _shop() -> Pipeline:
 
 
 def _happenings() -> Iterator[News]:
-    """The news of an asset that fails, and of a pause."""
+    """The news of an asset that fails, of a pause, and of an event that came to nothing."""
     with simulate(_shop()) as sim:
         sim.on("orders").fails()
         sim.emit(FileArrivals("inbox/*.csv").event("inbox/monday.csv")).later("1s")
@@ -307,6 +309,8 @@ def _happenings() -> Iterator[News]:
         [SetPaused("asset", "orders", True)], datetime.now(UTC)
     )
     yield from news_of(paused, datetime.now(UTC))
+    lost = Facts(fates=[Fate("orders", Word.EXPIRED, ((1, 1),), "nothing else came")])
+    yield from news_of(Decision(lost), datetime.now(UTC))
 
 
 def _sensor_news() -> News:

@@ -1,0 +1,120 @@
+"""Why a run ran, and what of it did not, in a few sentences.
+
+Knows: a run's row with its works and firings, the graph as it is now, and how its rule read then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reactor.core.graph import Graph
+from reactor.core.plan import plan
+from reactor.core.run import StepStatus
+from reactor.core.verdict import instant_text, listed
+
+Row = Mapping[str, Any]
+
+SHOWN = 5
+"""Of how many assets the reason is told, one by one."""
+_PRUNED = {
+    StepStatus.UNCHANGED: "needed nothing",
+    StepStatus.SKIPPED: "skipped",
+    StepStatus.BLOCKED: "blocked",
+    StepStatus.HELD: "held",
+    StepStatus.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a rule read when a run was launched: `trigger` is "" if that was not kept; `until` is
+    when it was changed after that, None if it was not.
+    """
+
+    trigger: str = ""
+    until: datetime | None = None
+
+
+def reading(versions: Sequence[Row], created: datetime) -> Reading:
+    """How a rule read at an instant, from its versions, the newest first."""
+    until: datetime | None = None
+    for version in versions:
+        began = datetime.fromisoformat(version["at"])
+        if began <= created:
+            return Reading(version["trigger"], until)
+        until = began
+    return Reading("", until)
+
+
+def why(row: Row, graph: Graph, then: Reading) -> list[str]:
+    """Why a run ran: what launched its roots, what followed from them, and why the rest did not."""
+    works: Sequence[Row] = row["works"]
+    roots = [work for work in works if work["root"]]
+    said = [f"{_named(work)} {work['because']}." for work in roots[:SHOWN]]
+    if len(roots) > SHOWN:
+        said.append(f"So did {len(roots) - SHOWN} more.")
+    if row["rule"] in graph.rules:
+        said.append(_rule(row, str(graph.rules[row["rule"]].trigger), then))
+    said.extend(_edges(works))
+    said.extend(_steps(works))
+    said.extend(_unaffected(row, graph))
+    return said
+
+
+def _named(work: Row) -> str:
+    return f"{work['asset']}[{work['partition']}]" if work["partition"] else work["asset"]
+
+
+def _rule(row: Row, now: str, then: Reading) -> str:
+    times = sum(firing["matches_count"] for firing in row["firings"])
+    key = f" for {row['key']}" if row["key"] is not None else ""
+    often = f" {times:,} times" if times > 1 else ""
+    events = row["events_count"]
+    of = f", with {events:,} events" if events > 1 else ""
+    timer = any(firing["timer"] for firing in row["firings"])
+    by = " as time passed" if timer else ""
+    head = f"Rule {row['rule']} came true{often}{by}{key}{of}: {then.trigger or now}"
+    if then.until is None or then.trigger == now:
+        return head
+    return f"{head} (it has been changed since, at {instant_text(then.until)})"
+
+
+def _edges(works: Sequence[Row]) -> Iterable[str]:
+    """What followed, each with the edge that led to it."""
+    rest = list({work["asset"]: work for work in works if not work["root"]}.values())
+    if not rest:
+        if works:
+            yield "Nothing else follows from it."
+        return
+    told = [f"{work['asset']} {work['because']}" for work in rest[:SHOWN]]
+    more = f"; and {len(rest) - SHOWN:,} more" if len(rest) > SHOWN else ""
+    yield f"From that follows: {'; '.join(told)}{more}."
+
+
+def _steps(works: Sequence[Row]) -> Iterable[str]:
+    """What did not run of it, by reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for work in works:
+        step: Row | None = work["step"]
+        said = _PRUNED.get(StepStatus(step["status"])) if step else None
+        if step and said:
+            reasons.setdefault((said, step["note"]), []).append(_named(work))
+    for (said, note), names in list(reasons.items())[:SHOWN]:
+        yield f"{said.capitalize()}: {listed(names)}{f' ({note})' if note else ''}."
+
+
+def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
+    """What is next to the run and not part of it; nothing is told of another version's graph."""
+    roots = [work["asset"] for work in row["works"] if work["root"]]
+    if row["fingerprint"] != graph.fingerprint or not all(name in graph.assets for name in roots):
+        return
+    downstream = len(roots) < len(row["works"]) or row["rule"] in graph.rules
+    made = plan(graph, row["rule"], list(dict.fromkeys(roots)), "", None, downstream)
+    yield from (f"Not affected: {name}, as {why}." for name, why in made.pruned[:SHOWN])
+    rest = len(graph.assets) - len(made.works) - len(made.pruned)
+    if rest:
+        assets = "1 other asset is" if rest == 1 else f"{rest:,} other assets are"
+        yield f"{assets} not downstream of it."
