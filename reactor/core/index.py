@@ -57,16 +57,23 @@ class Index:
         gate.hits.append(Hit(rule, entry))
         self._look = None
 
+    def build(self) -> None:
+        """Puts the leaves in order; else the first event that is looked for pays for it.
+
+        Cost: O(n log n).
+        """
+        self._look = _build(list(self._gates.values()))
+
     def find(self, event: Event) -> Found:
         """The leaves that let an event in, and those whose predicate raised, each with its error.
 
-        In no order; the lists belong to the index and are not to be changed. The first `find` after
-        an `add` builds the index. Cost: O(log n, and the leaves that match as far as the index can
-        tell: by the most selective of their conditions that can be looked up).
+        In no order; the lists belong to the index and are not to be changed. Cost: O(log n, and the
+        leaves that match as far as the index can tell: by the most selective of their conditions
+        that can be looked up).
         """
-        if self._look is None:
-            self._look = _build(list(self._gates.values()))
-        return self._look(event)
+        while (look := self._look) is None:
+            self.build()
+        return look(event)
 
 
 def _same(conditions: Sequence[Predicate], types: Types) -> object:

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 End = tuple[Any, int]
-"""A bound, and where the interval ends: 0 includes it, 1 is just above it, -1 just below it."""
+"""A bound and 0 if it is included; else 1 for a lower (just above it), -1 for an upper one."""
 
 Interval = tuple[End | None, End | None]
 """The lower and the upper end; None where there is none."""
