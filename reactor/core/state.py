@@ -61,7 +61,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """What is known of a rule: the fingerprint its state was made under, and its trigger as text."""
+    """What is known of a rule: what its state was made under, as a fingerprint and as text."""
 
     rule: str
     fingerprint: str
@@ -111,8 +111,12 @@ class State:
     rows: dict[Table, dict[Key, Any]] = field(
         default_factory=lambda: {table: {} for table in Table}
     )
-    _before: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
-    _after: dict[tuple[Table, Key], Any] = field(default_factory=lambda: {})
+    _before: dict[Table, dict[Key, Any]] = field(
+        default_factory=lambda: {table: {} for table in Table}
+    )
+    _forgotten: dict[Table, dict[Key, Any]] = field(
+        default_factory=lambda: {table: {} for table in Table}
+    )
 
     @classmethod
     def of(cls, rows: Iterable[tuple[Table, Key, Any]]) -> State:
@@ -128,29 +132,26 @@ class State:
 
     def put(self, table: Table, key: Key, row: Any) -> None:
         """Sets a row, to be written at the end of the turn."""
-        rows, place = self.rows[table], (table, key)
-        if place not in self._before:
-            self._before[place] = rows.get(key)
-        self._after[place] = row
+        rows, before = self.rows[table], self._before[table]
+        if key not in before:
+            before[key] = rows.get(key)
         rows[key] = row
+        if self._forgotten[table]:
+            self._forgotten[table].pop(key, None)
 
     def drop(self, table: Table, *key: Any) -> None:
         """Deletes a row, here and in the store."""
-        rows, place = self.rows[table], (table, key)
-        if place not in self._before:
-            if key not in rows:
-                return
-            self._before[place] = rows[key]
-        self._after[place] = None
-        rows.pop(key, None)
+        row, before = self.rows[table].pop(key, None), self._before[table]
+        if key not in before and row is not None:
+            before[key] = row
+        self._forgotten[table].pop(key, None)
 
     def forget(self, table: Table, *key: Any) -> None:
         """Lets go of a row that no decision needs any more; the store keeps its last value."""
-        rows, place = self.rows[table], (table, key)
-        if key in rows:
-            self._before.setdefault(place, rows[key])
-            self._after.setdefault(place, rows[key])
-            del rows[key]
+        row = self.rows[table].pop(key, None)
+        if row is not None:
+            self._before[table].setdefault(key, row)
+            self._forgotten[table][key] = row
 
     def next(self, counter: str) -> int:
         """The next number of a counter, from 1."""
@@ -167,13 +168,18 @@ class State:
         return first
 
     def end_turn(self) -> tuple[Change, ...]:
-        """The changes since the last turn, in the order first made; the journal starts anew."""
-        changes = tuple(
-            Change(table, key, before, self._after[table, key])
-            for (table, key), before in self._before.items()
-        )
-        self._before, self._after = {}, {}
-        return changes
+        """The changes since the last turn, by table in the order first made; the journal starts
+        anew.
+        """
+        changes: list[Change] = []
+        for table, before in self._before.items():
+            if before:
+                rows, forgotten = self.rows[table], self._forgotten[table]
+                for key, row in before.items():
+                    after = rows.get(key) if key not in forgotten else forgotten[key]
+                    changes.append(Change(table, key, row, after))
+                self._before[table], self._forgotten[table] = {}, {}
+        return tuple(changes)
 
     def undo(self, changes: Iterable[Change]) -> None:
         """Puts back every row of a turn that could not be recorded."""
