@@ -61,7 +61,7 @@ class FileArrivals(Source):
 
     pattern: str
     existing: Existing
-    complete: Policy
+    policy: Policy
     marker: str
     stable: timedelta
     scan_every: timedelta
@@ -93,7 +93,7 @@ class FileArrivals(Source):
         given: dict[str, Any] = {
             "pattern": parsed.text,
             "existing": _one_of("existing", existing, get_args(Existing)),
-            "complete": _one_of("complete", complete, get_args(Policy)),
+            "policy": _one_of("complete", complete, get_args(Policy)),
             "marker": Marker(marker).template,
             "stable": duration(stable),
             "scan_every": _positive("scan_every", scan_every),

@@ -86,11 +86,12 @@ class Marker:
 class _Candidate:
     """A file that is not complete yet: since when it is as it is, and when to look again.
 
-    Instants are seconds of a monotonic clock.
+    Instants are seconds of a monotonic clock; `came_ns` is when it says itself that it came.
     """
 
     identity: str
     inode: int
+    came_ns: int
     since: float
     due: float = 0.0
     closed: bool = False
@@ -136,6 +137,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def oldest_ns(self) -> int | None:
+        """When the first of them came. Cost: O(candidates)."""
+        return min((one.came_ns for one in self._waiting.values()), default=None)
+
     def drop(self, path: str) -> None:
         """Forgets a candidate: it was announced, is gone, or is as the ledger has it."""
         self._waiting.pop(path, None)
@@ -171,7 +177,7 @@ class Candidates:
         known = self._waiting.get(look.path)
         if known is None or known.identity != look.identity:
             moved = known is not None and known.moved and known.inode == look.inode
-            known = _Candidate(look.identity, look.inode, now.monotonic, moved=moved)
+            known = _Candidate(look.identity, look.inode, look.ctime_ns, now.monotonic, moved=moved)
             self._waiting[look.path] = known
         known.closed = known.closed or evidence is Evidence.CLOSED
         known.moved = known.moved or evidence is Evidence.MOVED

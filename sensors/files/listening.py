@@ -79,11 +79,15 @@ class Listening:
         """Since when (wall clock, ns) each closing in a folder is heard; None if they are not."""
         return self._closings.since(folder) if self._closings is not None else None
 
+    @property
+    def heard(self) -> bool:
+        """Whether watchers tell what happens, so that scans only make sure of it."""
+        stirred = self._stirrings is not None and self._stirrings.well
+        return not self.why and (self._closings is not None or stirred)
+
     def interval(self, took: float) -> float:
         """Seconds until the next scan, after one that took so long."""
-        stirred = self._stirrings is not None and self._stirrings.well
-        heard = not self.why and (self._closings is not None or stirred)
-        if heard:
+        if self.heard:
             return max(self._hearing.scan_every, _REST * took)
         return max(min(self._hearing.scan_every, _POLL), _REST_UNHEARD * took)
 

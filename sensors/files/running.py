@@ -17,7 +17,7 @@ from sensors.files.completion import Asked, Candidates, Marker
 from sensors.files.file import File, event_id, file_event, instant
 from sensors.files.hints import Hints
 from sensors.files.inspection import Findings, Inspection, RootLost
-from sensors.files.ledger import Change, Ledger, parsed
+from sensors.files.ledger import Change, Ledger, Look, parsed
 from sensors.files.listening import Hearing, Listening
 from sensors.files.mount import silent_filesystem
 from sensors.files.pattern import ignorer
@@ -34,6 +34,8 @@ _READY = "ready"
 _BATCH, _AT_ONCE = 1000, 50
 _ROOT_EVERY, _UNREAD_EVERY = 0.5, 1.0
 _ASIDES = 10_000
+_TICK_NS = 20_000_000
+"""How far behind the clock a file may be dated: the kernel takes the time of its last tick."""
 
 
 class RunningFiles:
@@ -49,18 +51,19 @@ class RunningFiles:
             pattern,
             ignorer(value.ignore, pattern),
             value.follow_symlinks,
-            Marker(value.marker) if value.complete == "marker" else None,
+            Marker(value.marker) if value.policy == "marker" else None,
         )
         rows = {part: identity for part, identity in desk.positions.items() if part != START}
         self._ledger = Ledger(rows, moved="moved" in value.events)
         self._start = desk.positions.get(START)
         asked = Asked(self._writer, self._heard_from, self._marker_ns)
-        self._candidates = Candidates(value.complete, value.stable.total_seconds(), asked)
+        self._candidates = Candidates(value.policy, value.stable.total_seconds(), asked)
         self._listening: Listening | None = None
         self._inspection: Inspection | None = None
         self._asides: set[tuple[str, str]] = set()
         self._unread, self._was_unread = "", False
         self._up: tuple[bool, str] | None = None
+        self._read_ns: int | None = None
 
     async def run(self) -> None:
         """Offers what arrives, until cancelled."""
@@ -139,7 +142,7 @@ class RunningFiles:
             part = changes[at : at + _BATCH]
             batch = (
                 await anyio.to_thread.run_sync(self._batch, part)
-                if len(part) > _AT_ONCE
+                if len(part) > _AT_ONCE or self._tree.marker is not None
                 else self._batch(part)
             )
             if len(changes) > _BATCH and batch.events:
@@ -165,8 +168,16 @@ class RunningFiles:
         self._say(True, listening.why)
         return listening.interval(took)
 
-    def _idle(self) -> None:
+    def _idle(self, heard_ns: int | None, scanned_ns: int | None) -> None:
         self._desk.lag(0.0)
+        listening = self._listening
+        read_ns = heard_ns if listening is not None and listening.heard else scanned_ns
+        if read_ns is None or read_ns == self._read_ns or not (self._up and self._up[0]):
+            return
+        self._read_ns = read_ns
+        oldest_ns = self._candidates.oldest_ns
+        upto_ns = read_ns if oldest_ns is None else min(read_ns, oldest_ns)
+        self._desk.reached(instant(upto_ns - _TICK_NS))
 
     def _batch(self, changes: Sequence[Change]) -> Batch:
         # An id may come again: a file that was moved away and back is the same one.
@@ -192,10 +203,14 @@ class RunningFiles:
                 inode=inode,
                 previous=None if change.previous is None else self._written(change.previous),
             )
-            # ctime is when it came: neither `cp -p` nor a rename carries it along.
-            time = instant(change.look.ctime_ns) if change.look else at
+            time = instant(self._came_ns(change.look)) if change.look else at
             id = event_id(root, change.path, identity, change.what)
             yield file_event(self._value.name, id, change.what, file, time, at)
+
+    def _came_ns(self, look: Look) -> int:
+        """When a file came. ctime tells: neither `cp -p` nor a rename carries it along. One that
+        waited for its marker came with that."""
+        return max(look.ctime_ns, self._marker_ns(look.path) or 0)
 
     def _written(self, path: str) -> str:
         """The path as the pattern is written."""

@@ -22,6 +22,9 @@ _AGAIN = 0.5
 _ROOT_EVERY = 1.0
 """Seconds between two looks at the root: nobody says that something was mounted over it."""
 
+_HEARD_NS = 700_000_000
+"""A watcher passes on what happened within this time, as long as the event loop is not held up."""
+
 T = TypeVar("T")
 
 
@@ -30,12 +33,13 @@ class Told:
     """Where a session reports to.
 
     `found` hands on what an inspection found; `scanned` is told of each whole scan and how many
-    seconds it took, and answers in how many the next is due; `idle` that nothing is left to do.
+    seconds it took, and answers in how many the next is due; `idle` that nothing is left to do, and
+    up to when (wall clock, ns) all was seen that watchers tell, and that scans find.
     """
 
     found: Callable[[Findings], Awaitable[None]]
     scanned: Callable[[float], Awaitable[float]]
-    idle: Callable[[], None]
+    idle: Callable[[int | None, int | None], None]
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class _Scan:
     folder: str
     slices: Iterator[Findings]
     gentle: bool
+    begun_ns: int
     took: float = 0.0
     rests_until: float = 0.0
 
@@ -57,6 +62,9 @@ class Session:
         self._agenda = Agenda()
         self._scan: _Scan | None = None
         self._regular_at: float | None = None
+        self._rested_ns: int | None = None
+        self._heard_ns: int | None = None
+        self._scanned_ns: int | None = None
         self._thread = anyio.CapacityLimiter(1)
 
     async def run(self) -> None:
@@ -66,9 +74,11 @@ class Session:
         """
         self._agenda.want("", time.monotonic())
         while True:
+            begun_ns = time.time_ns()
             attended = await self._attend()
             scanned = await self._scan_on()
             if not (attended or scanned):
+                self._hear(begun_ns)
                 await self._rest()
 
     async def _attend(self) -> bool:
@@ -106,6 +116,7 @@ class Session:
             return True
         self._scan = None
         if not scan.folder:
+            self._scanned_ns = scan.begun_ns
             self._regular_at = time.monotonic() + await self._told.scanned(scan.took)
         return True
 
@@ -113,9 +124,9 @@ class Session:
         now = time.monotonic()
         folder = self._agenda.take(now)
         if folder is not None:
-            return _Scan(folder, self._inspection.scan(folder), gentle=False)
+            return _Scan(folder, self._inspection.scan(folder), False, time.time_ns())
         if self._regular_at is not None and self._regular_at <= now:
-            return _Scan("", self._inspection.scan(""), gentle=True)
+            return _Scan("", self._inspection.scan(""), True, time.time_ns())
         return None
 
     async def _hand_on(self, findings: Findings) -> None:
@@ -129,12 +140,23 @@ class Session:
             self._agenda.want(folder, now)
             self._agenda.want(folder, now + _AGAIN)
 
+    def _hear(self, now_ns: int) -> None:
+        """Nothing is left of what the watchers told: by now that is all that they could tell when
+        it was so a while ago, and we waited since."""
+        if self._agenda.next_at is not None:
+            return
+        rested_ns = self._rested_ns
+        if rested_ns is None or now_ns < rested_ns:
+            self._rested_ns = now_ns
+        elif now_ns - rested_ns >= _HEARD_NS:
+            self._heard_ns, self._rested_ns = rested_ns, now_ns
+
     async def _rest(self) -> None:
         """Waits for a hint, or for the next thing that is due."""
         if self._scan is not None:
             dues = [self._scan.rests_until]
         else:
-            self._told.idle()
+            self._told.idle(self._heard_ns, self._scanned_ns)
             dues = [at for at in (self._agenda.next_at, self._regular_at) if at is not None]
         due = self._inspection.candidates.next_due
         until = min(dues if due is None else [*dues, due], default=None)

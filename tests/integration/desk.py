@@ -40,7 +40,11 @@ class Notebook:
 
 
 class Recorder:
-    """What the host lends a sensor. Positions go through the same comparison as in a store."""
+    """What the host lends a sensor. Positions go through the same comparison as in a store.
+
+    `upto` is how far the sensor has read, as it said; `late` are the events that it offered all the
+    same.
+    """
 
     def __init__(self, positions: Mapping[str, str] | None = None) -> None:
         self.recorded = dict(positions or {})
@@ -52,6 +56,7 @@ class Recorder:
         self.health: list[tuple[bool, str]] = []
         self.looks = 0
         self.upto: datetime | None = None
+        self.late: list[Event] = []
 
     async def offer(self, batch: Batch) -> None:
         for move in batch.moves:
@@ -60,6 +65,7 @@ class Recorder:
                 del self.recorded[move.part]
             else:
                 self.recorded[move.part] = move.after
+        self.late += [event for event in batch.events if self.upto and event.time <= self.upto]
         known = {event.id for event in self.events}
         for event in batch.events:
             assert event.id not in known, f"{event.id} came twice"

@@ -72,7 +72,11 @@ class Kept:
 
 
 class Desk:
-    """A host that records each batch before `offer` returns."""
+    """A host that records each batch before `offer` returns.
+
+    `upto` is how far the sensor has read, as it said; `late` are the events that it offered all the
+    same.
+    """
 
     def __init__(self, kept: Kept) -> None:
         self.kept = kept
@@ -82,9 +86,11 @@ class Desk:
         self.health: list[tuple[bool, str]] = []
         self.idle = 0
         self.upto: datetime | None = None
+        self.late: list[Event] = []
 
     async def offer(self, batch: Batch) -> None:
         await anyio.lowlevel.checkpoint()
+        self.late += [event for event in batch.events if self.upto and event.time <= self.upto]
         self.kept.record(batch)
 
     def up(self, well: bool, why: str = "") -> None:
