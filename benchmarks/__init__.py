@@ -1,1 +1,1 @@
-"""What `make bench` runs: latencies, throughput beside a floor, standing by, and a race of engines."""
+"""What `make bench` runs: latencies, throughput beside a floor, standing by, a race of engines."""
