@@ -17,7 +17,6 @@ from reactor.core.asset import Rule
 from reactor.core.decision import Fired, PredicateRaised, Word
 from reactor.core.engine import Waiting
 from reactor.core.event import Event
-from reactor.core.field import Predicate
 from reactor.core.graph import Graph
 from reactor.core.run import RunStatus, StepStatus
 from reactor.core.trigger.compile import compile_trigger
@@ -251,7 +250,7 @@ def concluded(rule: Rule, record: Record) -> Verdict:
             return Verdict(rule.name, Status.FAILED, text)
         if not failed:
             return Verdict(rule.name, Status.ACCEPTED, _let_in(record))
-        refused.extend(_unmet(condition, event) for condition in failed)
+        refused.extend(condition.why_not(event) or str(condition) for condition in failed)
     text = f"did not let it in: {listed(list(dict.fromkeys(refused)))}"
     return Verdict(rule.name, Status.FILTERED, text)
 
@@ -260,10 +259,6 @@ def _let_in(record: Record) -> str:
     if record.seq is None:
         return "would let it in"
     return "let it in, and nothing that came of it is kept any more"
-
-
-def _unmet(condition: Predicate, event: Event) -> str:
-    return f"{condition} does not hold"
 
 
 def hears(rule: Rule, event: Event) -> bool:

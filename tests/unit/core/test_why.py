@@ -107,7 +107,9 @@ def test_a_rule_that_does_not_let_an_event_in_says_so_beside_the_one_that_does()
     ours.fire("orders", amount=3)
 
     assert said(ours, 1)[0].startswith("a matched: ")
-    assert said(ours, 1)[1].startswith("b filtered: did not let it in: field.amount ")
+    assert said(ours, 1)[1] == (
+        "b filtered: did not let it in: field.amount > 10 is false: it is 3"
+    )
 
 
 def test_of_several_sides_the_one_that_lets_an_event_in_counts() -> None:
@@ -115,10 +117,10 @@ def test_of_several_sides_the_one_that_lets_an_event_in_counts() -> None:
     ours = stage("x, y", on(orders, "x"), on(either, "y"))
     ours.fire("orders", a=0, b=0)
 
-    filtered = said(ours, 1)[1]
-    assert filtered.startswith("y filtered: did not let it in: ")
-    assert "field.a" in filtered
-    assert "field.b" in filtered
+    assert said(ours, 1)[1] == (
+        "y filtered: did not let it in: field.a == 1 is false: it is 0"
+        " and field.b == 2 is false: it is 0"
+    )
 
 
 def test_an_event_that_waits_says_for_what_and_until_when() -> None:
