@@ -34,7 +34,7 @@ def backtest(
     """
     heard = definition.graph.heard()
     played = bool(heard) and not any(each.source.startswith("asset:") for each in events)
-    simulation = Simulation(definition, start, keep="firings", observe=not played)
+    simulation = Simulation(definition, start, keep="firings", plays=played)
     simulation.replay(watch(events))
     if end is not None:
         simulation.until(max(end, simulation.now))

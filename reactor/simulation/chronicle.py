@@ -5,7 +5,7 @@ Knows: decisions and when they were taken. Refuses to know: what led to them, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -81,21 +81,21 @@ class Chronicle:
     def record(self, now: datetime, decision: Decision) -> None:
         """Takes in what was decided at an instant."""
         facts = decision.facts
-        for seq, event in facts.accepted:
-            self._events[seq] = event
-        fresh = self._rows(facts)
+        self._events.update(facts.accepted)
+        fresh = self._rows(facts) if self.whole else {}
         for fired in facts.fired:
-            self.firings.extend(self._firings(now, fired, fresh))
+            self._fired(now, fired, fresh)
+        if not self.whole:
+            return
         for effect in decision.effects:
             if isinstance(effect, Start):
                 if effect.number == 1:
                     self.launched.append(effect.asset)
             elif isinstance(effect, Notify):
                 self.alerts.append(effect.alert.text)
-        if self.whole:
-            self.decisions.append(decision)
-            self.told.extend(Told(now, line) for line in tell(decision))
-            self.let_go.extend((now, name, number) for name, number in facts.filtered.items())
+        self.decisions.append(decision)
+        self.told.extend(Told(now, line) for line in tell(decision))
+        self.let_go.extend((now, name, number) for name, number in facts.filtered.items())
 
     def _rows(self, facts: Facts) -> dict[int, Run]:
         """Keeps the rows that changed; answers the runs that are new."""
@@ -108,35 +108,38 @@ class Chronicle:
                 known = self.newest.get((row.asset, row.partition))
                 if known is None or row.id >= known.id:
                     self.newest[row.asset, row.partition] = row
-                if self.whole:
-                    self.steps[row.id] = row
+                self.steps[row.id] = row
             elif change.table is Table.RUN:
                 if change.before is None:
                     fresh[row.id] = row
                     for work in row.works:
                         self.reasons[work.asset] = work.because
-                if self.whole:
-                    self.runs[row.id] = row
+                self.runs[row.id] = row
         return fresh
 
-    def _firings(self, now: datetime, fired: Fired, fresh: dict[int, Run]) -> Iterable[Firing]:
+    def _fired(self, now: datetime, fired: Fired, fresh: dict[int, Run]) -> None:
+        """A firing for each match; the word of the run is the match's own if there is but one."""
         run = fresh.get(fired.run) if fired.run is not None else None
         if run is not None:
             assets = tuple(dict.fromkeys(work.asset for work in run.works))
         else:
             assets = self._would_run(fired.rule)
+        said = run.because.removeprefix("because ") if run and len(fired.matches) == 1 else ""
+        observes = self.graph.rules[fired.rule].observe
+        known = self._events
         for match in fired.matches:
-            events = [self._events[seq] for seq in match if seq in self._events]
-            label = run.because if run is not None and len(fired.matches) == 1 else ""
-            yield Firing(
-                now,
-                fired.rule,
-                fired.key,
-                fired.partition,
-                tuple(map(cause, events)),
-                assets,
-                label.removeprefix("because ") or _because(events),
-                self.graph.rules[fired.rule].observe,
+            events = [known[seq] for seq in match if seq in known]
+            self.firings.append(
+                Firing(
+                    now,
+                    fired.rule,
+                    fired.key,
+                    fired.partition,
+                    tuple([cause(event) for event in events]),
+                    assets,
+                    said or _because(events),
+                    observes,
+                )
             )
 
     def _would_run(self, rule: str) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any, cast
 
 from reactor.core.decision import (
@@ -60,10 +59,14 @@ class Simulation:
         seed: object = 0,
         keep: Keep = "everything",
         ticks: bool = True,
-        observe: bool = False,
+        plays: bool | None = None,
     ) -> None:
         self.definition, self.now, self.start = definition, start, start
-        self._seed, self._ticks, self._observe = seed, ticks, observe
+        self._seed, self._ticks = seed, ticks
+        # Nobody hears of steps, so they need not be played.
+        self._plays = keep == "everything" or bool(definition.graph.heard())
+        if plays is not None:
+            self._plays = plays
         self._chronicle = Chronicle(definition.graph, keep)
         self._scripts: dict[str, Script] = {}
         self._behind: set[str] = set()
@@ -72,7 +75,7 @@ class Simulation:
     def _begin(self, state: State) -> None:
         """Starts a life of the reactor, the first or the next."""
         graph = self.definition.graph
-        self._reactor = Reactor(_observing(graph) if self._observe else graph, state)
+        self._reactor = Reactor(graph if self._plays else _observing(graph), state)
         self._wake: datetime | None = None
         self._idle: datetime | None = None
         self._ends: list[tuple[datetime, int, Finished]] = []
@@ -109,7 +112,7 @@ class Simulation:
 
         Raises: ReactorError for an event out of order. Cost: one turn for each instant.
         """
-        for at, together in groupby(events, key=lambda event: event.received):
+        for at, inputs in self._together(events):
             if at < self.now:
                 raise ReactorError(
                     f"an event was received at {at.isoformat()}, and it is {self.now.isoformat()}",
@@ -117,14 +120,31 @@ class Simulation:
                 )
             self._settle(at, before=True)
             self.now = at
-            inputs: list[Input] = [
-                Arrived(name, list(some), self._reads(name))
-                for name, some in groupby(together, key=lambda event: event.source)
-            ]
+            for name in {each.sensor for each in inputs}:
+                self._read[name] = at
             self._turn(inputs)
-            self._settle(at)
+        self._settle(self.now)
         self._turn(self._caught_up())
         return self._settle(self.now)
+
+    def _together(self, events: Iterable[Event]) -> Iterator[tuple[datetime, list[Arrived]]]:
+        """The events of each instant, as one sensor after the other saw them."""
+        behind = self._behind
+        at: datetime | None = None
+        inputs: list[Arrived] = []
+        some: list[Event] = []
+        source = ""
+        for event in events:
+            if event.received != at:
+                if at is not None:
+                    yield at, inputs
+                at, inputs, source = event.received, [], ""
+            if event.source != source:
+                source, some = event.source, []
+                inputs.append(Arrived(source, some, None if source in behind else at))
+            some.append(event)
+        if at is not None:
+            yield at, inputs
 
     def later(self, length: Duration) -> Simulation:
         """Lets time pass: schedules tick, timers ring, retries start, steps end."""
@@ -183,12 +203,12 @@ class Simulation:
     @property
     def launched(self) -> list[str]:
         """Asset names, in the order in which their steps first started."""
-        return self._chronicle.launched
+        return self._whole().launched
 
     @property
     def alerts(self) -> list[str]:
         """What the owners were told, in order."""
-        return self._chronicle.alerts
+        return self._whole().alerts
 
     @property
     def firings(self) -> list[Firing]:
@@ -215,17 +235,17 @@ class Simulation:
     @property
     def blocked(self) -> list[str]:
         """The assets that now wait for something that failed or is missing."""
-        return self._chronicle.with_status(StepStatus.BLOCKED)
+        return self._whole().with_status(StepStatus.BLOCKED)
 
     @property
     def failed(self) -> list[str]:
         """The assets that failed for good and have not been well since."""
-        return self._chronicle.with_status(StepStatus.FAILED)
+        return self._whole().with_status(StepStatus.FAILED)
 
     def why(self, asset: DeclaredAsset | str) -> str:
         """Why the asset was launched last, in a sentence."""
         name = self._name(asset)
-        because = self._chronicle.reasons.get(name)
+        because = self._whole().reasons.get(name)
         return f"{name} {because}" if because else f"{name} was not launched"
 
     def story(self) -> str:
@@ -405,23 +425,14 @@ def simulate(
     seed: object = 0,
     keep: Keep = "everything",
     ticks: bool = True,
-    observe: bool = False,
 ) -> Iterator[Simulation]:
     """A simulation of a pipeline.
 
     Args:
         start: when it begins: an instant, or text such as "2026-01-05T09:00", UTC if not said.
         seed: what is drawn follows from it: a script's `rate=` and range of lengths.
-        keep: `firings` keeps what fired and was told, and no stories: for very long histories.
+        keep: for very long histories, `firings` keeps what fired and no more: no stories, no runs.
+            Unless a rule listens to assets, no step is played then.
         ticks: schedules that a rule listens to tick by themselves; if False, as the test says.
-        observe: every rule only observes: `firings` and `timeline` tell what would be launched,
-            and no step is played. Rules that listen to assets have nothing to hear then.
     """
-    yield Simulation(
-        pipeline.definition(),
-        _instant(start),
-        seed=seed,
-        keep=keep,
-        ticks=ticks,
-        observe=observe,
-    )
+    yield Simulation(pipeline.definition(), _instant(start), seed=seed, keep=keep, ticks=ticks)
