@@ -25,6 +25,7 @@ _BATCH = 200
 # No sleep is longer, so that a clock that was set or a machine that slept is noticed.
 _LONGEST_SLEEP = timedelta(seconds=30)
 _PUT_BACK = timedelta(minutes=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Tick(BaseModel):
@@ -176,6 +177,8 @@ class Ticking:
             if now >= coming:
                 last = await self._serve(await self._due(last, coming, now), now)
                 continue
+            # Nothing happens until then: nobody need be told again while it sleeps.
+            self._desk.reached(coming - _MICROSECOND)
             if last - now > _PUT_BACK and not put_back:
                 self._desk.log.warning("clock put back", last=_written(last), now=_written(now))
                 put_back = True

@@ -48,6 +48,11 @@ class Database:
         self._busy = 0
         self._closed = False
 
+    @property
+    def sure(self) -> bool:
+        """Whether the last look did not find the database busy."""
+        return not self._busy
+
     def matches(self, table: str) -> bool:
         """Whether a table of this name would be watched."""
         return self._catalogue.matches(table)

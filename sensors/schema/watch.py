@@ -19,7 +19,13 @@ _FAREWELL_SECONDS = 3.0
 
 
 class Eye(Protocol):
-    """What looks at tables. Every method blocks; `close` also ends a look in another thread."""
+    """What looks at tables. Every method blocks; `close` also ends a look in another thread.
+
+    `sure` says whether the last look saw how things are.
+    """
+
+    @property
+    def sure(self) -> bool: ...
 
     def look(self) -> Look | None: ...
     def matches(self, table: str) -> bool: ...
@@ -72,7 +78,7 @@ class Watching:
         first = True
         limiter = CapacityLimiter(1)
         while True:
-            began = anyio.current_time()
+            began, asked = anyio.current_time(), self._desk.clock.now()
             look = await _apart(eye.look, limiter)
             if first:
                 self._desk.up(True)
@@ -83,6 +89,8 @@ class Watching:
                     await self._desk.offer(batch)
             first = False
             self._desk.lag(0.0)
+            if eye.sure:
+                self._desk.reached(asked)
             # The time of the look counts, so that a change is seen within `every` and one look.
             rest = self._every - (anyio.current_time() - began)
             await anyio.sleep(max(rest, self._every / 10))

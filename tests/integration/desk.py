@@ -88,7 +88,7 @@ class Recorder:
         """The desk after a restart: what was recorded is the position."""
         return Recorder(self.recorded)
 
-    async def until(self, holds: Callable[[], bool], within: float = 20) -> None:
+    async def until(self, holds: Callable[[], Any], within: float = 20) -> None:
         """Waits for a condition; fails with what is known if it does not come."""
         with anyio.move_on_after(within):
             while not holds():

@@ -183,3 +183,19 @@ async def test_real_ticks_come_in_order_and_after_their_time() -> None:
     times = [event.time for event in desk.events]
     assert all(after - before == timedelta(milliseconds=50) for before, after in pairwise(times))
     assert all(event.received >= event.time for event in desk.events)
+
+
+async def test_it_knows_that_nothing_happens_before_the_next_tick() -> None:
+    desk, clock = desk_at(NOON)
+    instant = timedelta(microseconds=1)
+    async with running(Schedule("*/10 * * * *"), desk):
+        await clock.go(timedelta(0))
+        assert desk.upto == datetime(2026, 5, 1, 12, 10, tzinfo=UTC) - instant
+        await clock.go(timedelta(minutes=25))
+        assert desk.upto == datetime(2026, 5, 1, 12, 30, tzinfo=UTC) - instant
+    desk, clock = desk_at(NOON + timedelta(hours=1), desk)
+    async with running(Schedule("*/10 * * * *", missed="all"), desk):
+        await clock.go(timedelta(minutes=1))
+        assert desk.upto == datetime(2026, 5, 1, 13, 10, tzinfo=UTC) - instant
+    assert minutes(desk)[0] == ("12:30", 1)
+    assert desk.late == []

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -215,12 +216,30 @@ async def test_a_database_held_by_a_writer_is_waited_for(
     async with running(watching(tmp_path), desk):
         await desk.looked()
         shop.execute("BEGIN EXCLUSIVE")
+        locked = datetime.now(UTC)
         shop.execute("ALTER TABLE orders ADD COLUMN note TEXT")
         await desk.until(lambda: "schema not read, database busy" in desk.log.said)
         assert desk.events == []
+        assert desk.upto is not None
+        assert desk.upto < locked
         shop.execute("COMMIT")
         await desk.until(lambda: len(desk.events) == 1)
     assert desk.health == [(True, "")]
+
+
+async def test_how_far_it_has_read_follows_the_looks(
+    shop: sqlite3.Connection, tmp_path: Path
+) -> None:
+    desk = Recorder()
+    async with running(watching(tmp_path), desk):
+        await desk.looked()
+        asked = datetime.now(UTC)
+        await desk.until(lambda: desk.upto and desk.upto > asked)
+        shop.execute("ALTER TABLE orders ADD COLUMN note TEXT")
+        asked = datetime.now(UTC)
+        await desk.until(lambda: desk.upto and desk.upto > asked)
+        assert len(desk.events) == 1
+    assert desk.late == []
 
 
 async def test_the_file_is_never_locked_between_two_looks(
