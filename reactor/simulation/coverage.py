@@ -100,7 +100,8 @@ def _missing(
 def _occurrences(source: str, trigger: str) -> list[frozenset[str]]:
     """Where a trigger names a source: by which conditions each place is narrowed."""
     text = _without(trigger, ".by(")
-    pattern = rf"(?<![\w.:]){re.escape(source)}(?![\w:])"
+    # What follows the name is a method or nothing, else it is the name of another.
+    pattern = rf"(?<![\w.:]){re.escape(source)}(?![\w:/-])(?!\.\w+\b(?!\())"
     return [_conditions(text[found.end() :]) for found in re.finditer(pattern, text)]
 
 
@@ -133,4 +134,6 @@ def _closing(text: str, at: int) -> int:
 def _narrows_several(trigger: str) -> bool:
     """Whether a condition may stand around more than one source."""
     text = _without(trigger, ".by(")
-    return ").where(" in text
+    while found := re.search(r"[^)](\.where\()", text):
+        text = text[: found.start(1)] + text[_closing(text, found.end(1)) :]
+    return ".where(" in text
