@@ -9,7 +9,7 @@ COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-ha
 # Started services load compiled modules, as they do for everybody: it halves their start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check lint fix bench lock servers venv clean
+.PHONY: help demo test check lint fix docs bench lock servers venv clean
 
 help:  ## say what there is to make
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
@@ -32,6 +32,9 @@ lint: venv
 fix: venv  ## put right what a tool can put right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: venv  ## play the scenarios of docs/ anew, and write what they show
+	$(BIN)/python -m docs.diagrams
 
 bench: servers $(VENV)/.bench  ## measure, print a table, write JSON
 	$(BIN)/python -m benchmarks $(ARGS)

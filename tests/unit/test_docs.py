@@ -28,7 +28,7 @@ from reactor.cli import main
 from reactor.cli.app import COMMANDS
 from reactor.pipeline import Definition, Pipeline
 from reactor.review import mistakes
-from tests.unit.page import PAGES, ROOT, Block, blocks
+from tests.unit.page import PAGES, ROOT, Block, blocks, headings
 
 RUN = ("check", "graph", "plan", "init")
 _FILE = re.compile(r"# (\w+\.py)\n")
@@ -159,3 +159,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
     assert [each for each in targets if not (page.parent / each).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)\s]+)\)", text):
+        there = page.parent / target if target else page
+        assert anchor in {_anchor(each) for each in headings(there)}, f"{target}#{anchor}"
+
+
+def _anchor(heading: str) -> str:
+    """What a heading is called in a link, as the usual viewers of Markdown have it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
