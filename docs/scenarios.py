@@ -1,4 +1,4 @@
-"""What the diagrams of docs/triggers.md show: a few lines of a pipeline each, and what happens to it.
+"""What the diagrams of docs/triggers.md show: a few lines of a pipeline each, and what it is told.
 
 `code` stands on the page as it is, and each name it gives to a trigger is a lane of firings.
 `lanes` is what the sensors see, a column for each `step` of time:
