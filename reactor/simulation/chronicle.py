@@ -68,6 +68,8 @@ class Chronicle:
         self.alerts: list[str] = []
         self.firings: list[Firing] = []
         self.decisions: list[Decision] = []
+        self.instants: list[datetime] = []
+        """When each decision was taken."""
         self.told: list[Told] = []
         self.let_go: list[tuple[datetime, str, int]] = []
         """When, of which sensor, and how many events no rule let in."""
@@ -94,6 +96,7 @@ class Chronicle:
             elif isinstance(effect, Notify):
                 self.alerts.append(effect.alert.text)
         self.decisions.append(decision)
+        self.instants.append(now)
         self.told.extend(Told(now, line) for line in tell(decision))
         self.let_go.extend((now, name, number) for name, number in facts.filtered.items())
 
@@ -141,6 +144,20 @@ class Chronicle:
                     observes,
                 )
             )
+
+    def event(self, seq: int) -> Event:
+        """An accepted event by its number."""
+        return self._events[seq]
+
+    def number(self, event: Event) -> int | None:
+        """The number of an event; of several of one source and id, the newest; None if no rule
+        let it in.
+        """
+        for seq in reversed(self._events):
+            known = self._events[seq]
+            if (known.source, known.id) == (event.source, event.id):
+                return seq
+        return None
 
     def _would_run(self, rule: str) -> tuple[str, ...]:
         """What a firing of a rule reaches."""

@@ -11,12 +11,10 @@ handed in at an instant comes after those, but one of a replay comes before them
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 from reactor.core.decision import (
     Arrived,
@@ -33,13 +31,17 @@ from reactor.core.decision import (
 from reactor.core.duration import Duration, duration
 from reactor.core.errors import ReactorError
 from reactor.core.event import Event
-from reactor.core.graph import Graph, nearest
+from reactor.core.graph import nearest
 from reactor.core.reactor import Reactor
 from reactor.core.run import Run, Step, StepStatus
-from reactor.core.state import Key, Node, State, Table
-from reactor.core.trigger.expression import AssetEvents, Source, leaves
+from reactor.core.state import State
+from reactor.core.trigger.expression import Source
+from reactor.core.verdict import Status, fates, status
+from reactor.core.why import why_not_asset, why_not_rule
 from reactor.pipeline import DeclaredAsset, Definition, Pipeline
+from reactor.simulation.asking import record
 from reactor.simulation.chronicle import Chronicle, Firing, Keep
+from reactor.simulation.life import heard, observing, recorded
 from reactor.simulation.script import Script
 from reactor.simulation.telling import lanes, story, timeline
 
@@ -75,13 +77,13 @@ class Simulation:
     def _begin(self, state: State) -> None:
         """Starts a life of the reactor, the first or the next."""
         graph = self.definition.graph
-        self._reactor = Reactor(graph if self._plays else _observing(graph), state)
+        self._reactor = Reactor(graph if self._plays else observing(graph), state)
         self._wake: datetime | None = None
         self._idle: datetime | None = None
         self._ends: list[tuple[datetime, int, Finished]] = []
         self._stands: dict[tuple[int, int], int] = {}
         self._numbers = 0
-        self._heard = _heard(self.definition)
+        self._heard = heard(self.definition.graph)
         self._read: dict[str, datetime] = {}
         self._clocks: list[tuple[datetime, str, Event, Iterator[Event]]] = []
         for source in self._heard.values() if self._ticks else ():
@@ -187,7 +189,7 @@ class Simulation:
             self.definition = pipeline.definition()
             self._chronicle.graph = self.definition.graph
         self.now += duration(down)
-        self._begin(State.of(_recorded(self._reactor.state)))
+        self._begin(State.of(recorded(self._reactor.state)))
         return self
 
     def materialize(self, *assets: DeclaredAsset | str, partition: str | None = None) -> Simulation:
@@ -247,6 +249,21 @@ class Simulation:
         name = self._name(asset)
         because = self._whole().reasons.get(name)
         return f"{name} {because}" if because else f"{name} was not launched"
+
+    def why_not(self, asset_or_rule: DeclaredAsset | str, event: Event) -> str:
+        """Why an event did not launch an asset, or fire a rule, or that it did; in a sentence.
+
+        An event that was never handed in is matched as if it were: "recomputed".
+        """
+        graph, known = self.definition.graph, record(self._whole(), self._reactor, event)
+        if asset_or_rule in graph.rules and asset_or_rule not in graph.assets:
+            return why_not_rule(graph, known, str(asset_or_rule))
+        return why_not_asset(graph, known, self._name(asset_or_rule))
+
+    def status(self, event: Event) -> Status:
+        """What became of an event, in a word: ran, waiting, throttled, filtered ..."""
+        known = record(self._whole(), self._reactor, event)
+        return status(fates(self.definition.graph, known))
 
     def story(self) -> str:
         """Everything that happened, a line each, in order, with the time since the start.
@@ -382,39 +399,9 @@ def _attempt(outcome: Finished) -> tuple[int, int]:
     return outcome.step, outcome.number
 
 
-def _heard(definition: Definition) -> dict[str, Source]:
-    """The sensors that some rule listens to, in the order in which they are named."""
-    graph = definition.graph
-    used = [leaf for rule in graph.rules.values() for leaf in leaves(rule.trigger)]
-    return {leaf.name: leaf for leaf in used if not isinstance(leaf, AssetEvents)}
-
-
 def _instant(moment: datetime | str) -> datetime:
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def _observing(graph: Graph) -> Graph:
-    """The same graph, whose rules all say what they would launch, and launch nothing."""
-    rules = {name: replace(rule, observe=True) for name, rule in graph.rules.items()}
-    return replace(graph, rules=rules)
-
-
-def _recorded(state: State) -> Iterator[tuple[Table, Key, Any]]:
-    """The rows as a store gives them back: in the order of their keys, data through JSON."""
-    for table, rows in state.rows.items():
-        for key in sorted(rows, key=lambda key: [(part is not None, str(part)) for part in key]):
-            row = rows[key]
-            if isinstance(row, Node):
-                row = replace(row, data=_frozen(json.loads(json.dumps(row.data))))
-            yield table, key, row
-
-
-def _frozen(data: Any) -> Any:
-    """JSON with tuples for lists."""
-    if isinstance(data, dict):
-        return {name: _frozen(each) for name, each in cast("dict[str, Any]", data).items()}
-    return tuple(map(_frozen, cast("list[Any]", data))) if isinstance(data, list) else data
 
 
 @contextmanager

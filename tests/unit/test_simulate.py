@@ -172,3 +172,48 @@ def test_a_line_that_repeats_itself_is_told_once_with_how_often() -> None:
         sim.on("raw").takes("5m")
         sim.emit(*(event("a") for _ in range(1_002)))
         assert sim.story().splitlines()[-1] == "+0s       a saw x, 1,000 times"
+
+
+def test_an_event_that_did_nothing_says_why_not() -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(on=A.where(field.n > 10).by(field.k).batch(2, "30s"))
+    def batched(events): ...
+
+    @shop.asset(on=B, follow=False)
+    def report(batched): ...
+
+    small, first, second = (event("a", f"a{n}", n=n, k="x") for n in (3, 11, 12))
+    with simulate(shop) as sim:
+        sim.emit(small, first)
+        assert [sim.status(each) for each in (small, first)] == ["filtered", "waiting"]
+        assert sim.why_not("batched", small) == (
+            "recomputed: batched was not launched: batched did not let it in: "
+            "field.n > 10 is false: it is 3."
+        )
+        assert "keeps it, batched (1 of 2), until 2026-01-01 00:00:30" in sim.why_not(
+            batched, first
+        )
+        assert sim.why_not("report", first).startswith("no rule that leads to report listens to a")
+        sim.emit(second)
+        assert sim.status(first) == "ran"
+        assert sim.why_not("batched", first) == (
+            "batched was materialized in run 1, which batched launched."
+        )
+        with pytest.raises(ReactorError, match="batchd is no asset of shop"):
+            sim.why_not("batchd", first)
+
+
+def test_an_event_of_a_rule_that_is_asked_by_name_says_why_not() -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset
+    def target(): ...
+
+    shop.rule(A.throttle("1h", trailing=False), target, name="seldom")
+    first, second = event("a", "a1"), event("a", "a2")
+    with simulate(shop) as sim:
+        sim.emit(first, second)
+        assert sim.status(second) == "throttled"
+        assert sim.why_not("seldom", second).startswith("seldom was shut for a while")
+        assert sim.why_not("seldom", first).startswith("seldom launched target in run 1")
