@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
@@ -11,6 +12,9 @@ from reactor.cli.client import Client, Host, Port
 from reactor.cli.screen import Json, ago, commands, count, say, show_json, span, styled, table
 
 BEHIND_S = 60.0
+LATELY = timedelta(days=1)
+"""How long it is worth saying that a rule started afresh."""
+
 app = commands()
 
 
@@ -33,7 +37,7 @@ def doctor(host: Host = None, port: Port = None, as_json: Json = False) -> None:
         *_sensors(client.get("/api/sensors")),
         *_assets(client.get("/api/assets")),
         *_alerts(client.get("/api/alerts", open="true")),
-        *_rules(client),
+        *about_rules(client.get("/api/rules")),
     ]
     if status["deadletters"]:
         letters = count(status["deadletters"], "dead letter")
@@ -86,14 +90,23 @@ def _alerts(alerts: list[dict[str, Any]]) -> list[Finding]:
     return [Finding("alert", f"{each['text']} ({ago(each['opened'])})") for each in alerts]
 
 
-def _rules(client: Client) -> list[Finding]:
+def about_rules(rules: list[dict[str, Any]]) -> list[Finding]:
+    """What is odd about rules, as the API lists them."""
     found: list[Finding] = []
-    for rule in client.get("/api/rules"):
+    for rule in rules:
         name = f"rule {rule['name']}"
         if rule["paused"]:
             found.append(Finding(name, "is paused"))
-        elif rule["observe"]:
-            continue
-        elif not client.get("/api/runs", rule=rule["name"], limit=1)["items"]:
-            found.append(Finding(name, "has launched nothing yet"))
+        if not rule["fired"]:
+            known = f", as it is since {ago(rule['since'])}" if rule["since"] else ""
+            found.append(Finding(name, f"has never fired{known}"))
+        if expired := rule["fates"].get("expired"):
+            events = count(expired, "event")
+            found.append(Finding(name, f"gave up {events} in the last hour: the rest did not come"))
+        if rule["changes"] and rule["since"] and _lately(rule["since"]):
+            found.append(Finding(name, f"was changed, and started afresh {ago(rule['since'])}"))
     return found
+
+
+def _lately(at: str) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(at) < LATELY

@@ -203,6 +203,20 @@ async def test_rules_say_when_they_fired_and_what_they_let_go(web: Running) -> N
     assert rules["daily"]["fired"] is not None
 
 
+async def test_an_event_whose_counterpart_did_not_come_in_time_expires(web: Running) -> None:
+    await web.emit("payments", {}, "p-1")
+    await web.emit("orders", SMALL, "o-2", time="2026-01-01T00:00:00Z")
+    await web.emit("payments", {}, "p-2")
+
+    event = await _get(web, "/api/events/3")
+    rules = {rule["name"]: rule for rule in await _get(web, "/api/rules")}
+
+    [paid] = [fate for fate in event["fates"] if fate["rule"] == "paid"]
+    assert paid["status"] == "expired"
+    assert paid["text"].endswith("payments did not come in time")
+    assert rules["paid"]["fates"] == {"expired": 1}
+
+
 async def test_a_run_says_what_was_left_out_and_why(web: Running) -> None:
     run = await _get(web, "/api/runs/1")
 

@@ -1,0 +1,50 @@
+"""What the doctor finds odd about rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reactor.cli.doctor import about_rules
+
+
+def ago(**length: int) -> str:
+    return (datetime.now(UTC) - timedelta(**length)).isoformat()
+
+
+def rule(**about: Any) -> dict[str, Any]:
+    """A rule that is well."""
+    well = {"name": "daily", "paused": False, "observe": False, "fates": {}, "changes": 0}
+    return {**well, "fired": ago(minutes=1), "since": ago(days=9), **about}
+
+
+def found(**about: Any) -> list[str]:
+    findings = about_rules([rule(**about)])
+    assert all(each.about == "rule daily" and not each.grave for each in findings)
+    return [each.what for each in findings]
+
+
+def test_a_rule_that_fired_is_well() -> None:
+    assert found() == []
+
+
+def test_a_rule_that_never_fired_says_since_when() -> None:
+    assert found(fired=None) == ["has never fired, as it is since 9 d ago"]
+    assert found(fired=None, since=None) == ["has never fired"]
+
+
+def test_a_rule_that_only_observes_is_looked_at_as_well() -> None:
+    assert found(fired=None, since=None, observe=True) == ["has never fired"]
+
+
+def test_events_that_expired_in_the_last_hour_are_counted() -> None:
+    assert found(fates={"expired": 3, "superseded": 8}) == [
+        "gave up 3 events in the last hour: the rest did not come"
+    ]
+    assert found(fates={"superseded": 8}) == []
+
+
+def test_a_rule_that_started_afresh_lately_says_so() -> None:
+    assert found(changes=2, since=ago(minutes=5)) == ["was changed, and started afresh 5 min ago"]
+    assert found(changes=2, since=ago(days=2)) == []
+    assert found(changes=0, since=ago(minutes=5)) == []
