@@ -63,7 +63,12 @@ def plain(value: Any) -> Any:
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, Decimal):
         return _number(value)
-    return str(value) if kind.__module__ in _TEXTS else value
+    return str(value) if stands_for_text(kind) else value
+
+
+def stands_for_text(type_: type) -> bool:
+    """Whether values of a type stand for their text: those of a UUID, a URL, a path do."""
+    return type_.__module__ in _TEXTS
 
 
 def kind_of(value: Any) -> Kind | None:
