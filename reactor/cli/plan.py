@@ -6,36 +6,46 @@ comes, and time passes until nothing more would start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.text import Text
 
 from reactor import load
-from reactor.cli.screen import Json, commands, count, say, show_json, table
+from reactor.cli.complaint import readable
+from reactor.cli.screen import Cell, Json, commands, count, out, say, show_json, table
 from reactor.cli.target import Payload, SensorName, Target, made
 from reactor.core.duration import spoken
 from reactor.core.event import Event
-from reactor.core.field import MISSING, Compare, Exists, Predicate
 from reactor.core.graph import Graph
 from reactor.core.plan import plan as planned
 from reactor.core.run import Run, StepStatus
-from reactor.core.trigger.compile import compile_trigger, describe
+from reactor.core.trigger.compile import describe
+from reactor.core.verdict import Status, Verdict
 from reactor.pipeline import Definition
-from reactor.simulation import Simulation
+from reactor.simulation import Firing, Simulation
 
 LOOKAHEAD = timedelta(days=31)
 """How far the clock is moved on, so that a batch or a debounce that waits is seen to fire."""
+
+_LISTED = 20
+"""How many assets that are not affected are named."""
+_NARROWEST = 20
 
 app = commands()
 
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """One asset that would run. `after` is how long after the event, `because` begins with it."""
+    """One asset that would run. `after` is how long after the event, `because` begins with it.
+
+    `root` says that the rule launches it; what follows from it names the edge.
+    """
 
     asset: str
     partition: str | None
@@ -43,6 +53,7 @@ class Launched:
     rule: str
     after: str
     status: str
+    root: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,31 @@ class Untouched:
 
     name: str
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A rule that listens to the sensor, or to what followed, and what it would do.
+
+    `does` is fires, waits, observes or refuses; `after` is how long after the event, `because` is
+    what it waits for, or why it does not fire, or what fires it.
+    """
+
+    name: str
+    does: str
+    after: str
+    because: str
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """All that an event would do."""
+
+    rules: list[Asked]
+    launched: list[Launched]
+    pruned: list[Untouched]
+    unaffected: list[str]
 
 
 @app.command()
@@ -65,32 +101,62 @@ def plan(
 ) -> None:
     """Show what an event would launch, and why; nothing runs."""
     definition = load.define([target])
-    graph = definition.graph
-    event = made(graph, sensor, payload)
-    runs, launched = _foreseen(definition, event, fresh)
-    waiting = list(_waiting(graph, event, {run.rule for run in runs}))
-    pruned = list(_pruned(graph, runs))
-    if as_json:
-        about = {"source": event.source, "subject": event.subject, "type": event.type}
-        lists = {"launched": launched, "pruned": pruned, "not_fired": waiting}
-        show_json(
-            {"event": about, **{name: list(map(asdict, each)) for name, each in lists.items()}}
-        )
+    event = made(definition.graph, sensor, payload)
+    found = _foreseen(definition, event, fresh)
+    if not as_json:
+        _print(definition.graph, event, found)
         return
-    _print(graph, event, launched, pruned, waiting)
+    quiet = [Untouched(a.name, a.because) for a in found.rules if a.does != "fires"]
+    about = {"source": event.source, "subject": event.subject, "type": event.type}
+    show_json({"event": about, **asdict(found), "not_fired": list(map(asdict, quiet))})
 
 
-def _foreseen(
-    definition: Definition, event: Event, fresh: bool
-) -> tuple[list[Run], list[Launched]]:
-    simulation = Simulation(definition, event.received)
+def _foreseen(definition: Definition, event: Event, fresh: bool) -> Foreseen:
+    """What follows from an event alone: no schedule ticks, nothing is concluded from silence."""
+    graph = definition.graph
+    simulation = Simulation(definition, event.received - LOOKAHEAD, ticks=False)
+    simulation.behind(*graph.sensors)
     if not fresh:
-        simulation.materialize(*definition.graph.assets)
-    before = len(simulation.runs)
-    if event.source in definition.graph.sensors:
-        simulation.emit(event).later(LOOKAHEAD)
-    runs = simulation.runs[before:]
-    return runs, list(_launched(simulation, runs, event))
+        simulation.materialize(*graph.assets)
+    # What that set off has ended by then.
+    simulation.until(event.received)
+    runs, firings = len(simulation.runs), len(simulation.firings)
+    simulation.emit(event)
+    verdicts = simulation.fates(event)
+    simulation.later(LOOKAHEAD)
+    new = simulation.runs[runs:]
+    launched = list(_launched(simulation, new, event))
+    pruned = list(_pruned(graph, new))
+    told = {each.asset for each in launched} | {each.name for each in pruned}
+    rules = list(_asked(graph, verdicts, simulation.firings[firings:], event))
+    return Foreseen(rules, launched, pruned, [name for name in graph.assets if name not in told])
+
+
+def _asked(
+    graph: Graph, verdicts: Iterable[Verdict], firings: Iterable[Firing], event: Event
+) -> Iterator[Asked]:
+    """The rules, in the order in which they were declared."""
+    said = {verdict.rule: verdict for verdict in verdicts}
+    fired: dict[str, Firing] = {}
+    for firing in firings:
+        fired.setdefault(firing.rule, firing)
+    for rule in graph.rules.values():
+        trigger, verdict, firing = str(rule.trigger), said.get(rule.name), fired.get(rule.name)
+        if firing is not None:
+            waited = firing.at - event.received
+            does = "observes" if rule.observe else "fires"
+            yield Asked(rule.name, does, spoken(waited) if waited else "", firing.because, trigger)
+        elif verdict is not None:
+            refused = verdict.status in (Status.FILTERED, Status.FAILED)
+            does = "refuses" if refused else "waits"
+            because = verdict.text
+            for known in _KNOWN:
+                because = because.removeprefix(known)
+            yield Asked(rule.name, does, "", because, trigger)
+
+
+_KNOWN = ("did not let it in: ", "keeps it, ", "waits ")
+"""How texts begin that say what the column beside them says already."""
 
 
 def _launched(simulation: Simulation, runs: list[Run], event: Event) -> Iterator[Launched]:
@@ -103,7 +169,7 @@ def _launched(simulation: Simulation, runs: list[Run], event: Event) -> Iterator
             blocked = step.status is StepStatus.BLOCKED
             why = f"{work.because}; {step.note}" if blocked and step.note else work.because
             status = "blocked" if blocked else "launched"
-            yield Launched(work.asset, work.partition, why, run.rule, after, status)
+            yield Launched(work.asset, work.partition, why, run.rule, after, status, work.root)
 
 
 def _pruned(graph: Graph, runs: list[Run]) -> Iterator[Untouched]:
@@ -118,68 +184,64 @@ def _pruned(graph: Graph, runs: list[Run]) -> Iterator[Untouched]:
                 yield Untouched(name, why)
 
 
-def _waiting(graph: Graph, event: Event, fired: set[str]) -> Iterator[Untouched]:
-    """The rules that listen to the sensor and would not fire."""
-    for rule in graph.rules.values():
-        program = compile_trigger(rule.trigger)
-        entries = [entry for entry in program.entries if entry.source.name == event.source]
-        if not entries or rule.name in fired:
-            continue
-        refused = [_refusal(entry.conditions, event) for entry in entries]
-        if all(refused):
-            yield Untouched(rule.name, "; ".join(dict.fromkeys(map(str, refused))))
-        elif rule.observe:
-            yield Untouched(rule.name, "it only observes (observe=True)")
-        else:
-            yield Untouched(rule.name, f"it lets the event in and waits for more: {rule.trigger}")
-
-
-def _refusal(conditions: tuple[Predicate, ...], event: Event) -> str:
-    """Why the event is not let in, or an empty text if it is."""
-    for condition in conditions:
-        try:
-            if condition.test()(event):
-                continue
-        except Exception as error:  # noqa: BLE001 - a predicate is a user's code
-            return f"{condition} raises {type(error).__name__}: {error}"
-        return f"{condition} does not hold{_seen(condition, event)}"
-    return ""
-
-
-def _seen(condition: Predicate, event: Event) -> str:
-    if not isinstance(condition, (Compare, Exists)):
-        return ""
-    value = condition.path.getter()(event)
-    return ": there is no such field" if value is MISSING else f": it is {value!r}"
-
-
-def _print(
-    graph: Graph,
-    event: Event,
-    launched: list[Launched],
-    pruned: list[Untouched],
-    waiting: list[Untouched],
-) -> None:
+def _print(graph: Graph, event: Event, found: Foreseen) -> None:
     say(Text("if ", "dim"), Text(describe(event), "cyan"), Text(", of ", "dim"), graph.name)
-    names = {each.asset for each in launched}
-    if launched:
+    if found.rules:
         say("")
-        table(("runs", "when", "because"), [_row(each) for each in launched])
-    if pruned:
+        _folded(("rule", "does", "because"), map(_rule, found.rules))
+    if found.launched:
         say("")
-        rows = [(Text(each.name, "dim"), each.because) for each in pruned]
-        table(("does not run", "because"), rows)
-    if waiting:
+        _folded(("runs", "when", "because"), map(_row, found.launched))
+    if found.pruned:
         say("")
-        rows = [(Text(each.name, "magenta"), each.because) for each in waiting]
-        table(("does not fire", "because"), rows)
+        rows = [(Text(each.name, "dim"), each.because) for each in found.pruned]
+        _folded(("does not run", "because"), rows)
     say("")
+    names = {each.asset for each in found.launched}
     left = len(graph.assets) - len(names)
     say(f"{count(len(names), 'asset')} would run, {count(left, 'asset')} would not")
+    if found.unaffected:
+        say(Text(f"not affected: {_named(found.unaffected)}", "dim"))
 
 
-def _row(each: Launched) -> tuple[Any, ...]:
+def _named(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _folded(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """A table whose last column, on a terminal, goes on below itself rather than be cut."""
+    cells = [list(row) for row in rows]
+    taken = [
+        max(cell_len(str(each)) for each in (header, *(row[at] for row in cells)))
+        for at, header in enumerate(headers[:-1])
+    ]
+    room = out().width - sum(taken) - 2 * len(taken) if out().is_terminal else 0
+    lines: list[Sequence[Cell]] = []
+    for row in cells:
+        last = readable(row[-1])
+        first, *more = textwrap.wrap(last, room) or [""] if room >= _NARROWEST else [last]
+        lines.append([*row[:-1], first])
+        lines.extend([*([""] * (len(row) - 1)), text] for text in more)
+    table(headers, lines)
+
+
+def _rule(each: Asked) -> tuple[Cell, Cell, Cell]:
+    when = f"+{each.after}" if each.after else "at once"
+    match each.does:
+        case "fires":
+            return Text(each.name, "magenta"), f"fires {when}", each.trigger
+        case "observes":
+            return Text(each.name, "magenta"), "only observes", f"it would fire {when}"
+        case "refuses":
+            return Text(each.name, "dim"), "does not fire", each.because
+        case _:
+            return Text(each.name, "magenta"), "waits", each.because
+
+
+def _row(each: Launched) -> tuple[Cell, Cell, Cell]:
     name = f"{each.asset}[{each.partition}]" if each.partition else each.asset
     colour = "yellow" if each.status == "blocked" else "green"
     when = "blocked" if each.status == "blocked" else f"+{each.after}" if each.after else "at once"
-    return Text(name, colour), when, each.because.removeprefix("because ")
+    rule = f" (rule {each.rule})" if each.root and each.rule != each.asset else ""
+    return Text(name, colour), when, f"{each.because.removeprefix('because ')}{rule}"

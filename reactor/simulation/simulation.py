@@ -36,7 +36,7 @@ from reactor.core.reactor import Reactor
 from reactor.core.run import Run, Step, StepStatus
 from reactor.core.state import State
 from reactor.core.trigger.expression import Source
-from reactor.core.verdict import Status, fates, status
+from reactor.core.verdict import Status, Verdict, fates, status
 from reactor.core.why import why_not_asset, why_not_rule
 from reactor.pipeline import DeclaredAsset, Definition, Pipeline
 from reactor.simulation.asking import record
@@ -260,10 +260,17 @@ class Simulation:
             return why_not_rule(graph, known, str(asset_or_rule))
         return why_not_asset(graph, known, self._name(asset_or_rule))
 
+    def fates(self, event: Event) -> list[Verdict]:
+        """What became of an event for each rule that listens to its sensor, the most telling first.
+
+        Each has the `rule`, its `status` in a word, and a `text`, the rest of a sentence.
+        """
+        known = record(self._whole(), self._reactor, event)
+        return fates(self.definition.graph, known)
+
     def status(self, event: Event) -> Status:
         """What became of an event, in a word: ran, waiting, throttled, filtered ..."""
-        known = record(self._whole(), self._reactor, event)
-        return status(fates(self.definition.graph, known))
+        return status(self.fates(event))
 
     def story(self) -> str:
         """Everything that happened, a line each, in order, with the time since the start.

@@ -1,10 +1,13 @@
 """Commands that look at a pipeline and need no service: check, graph, plan, init."""
 
 import io
+import os
+import pty
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -76,8 +79,8 @@ def test_help_names_every_command_in_a_line(run: Command) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", "init", "dev", "check", "graph", "plan", "serve", "emit", "materialize", "runs",
-     "events", "deadletters", "assets", "rules", "sensors", "doctor"],
+    ["demo", "init", "dev", "check", "graph", "plan", "simulate", "serve", "emit", "materialize",
+     "runs", "events", "deadletters", "assets", "rules", "sensors", "doctor"],
 )  # fmt: skip
 def test_every_command_explains_itself(name: str, run: Command) -> None:
     ran = run(name, "--help")
@@ -273,8 +276,115 @@ def test_a_plan_says_which_condition_does_not_hold(run: Command) -> None:
     data = run("plan", "shop.py", "orders", small, "--json").data
     assert data["launched"] == []
     assert data["not_fired"] == [
-        {"name": "revenue", "because": "field.amount > 1000 does not hold: it is 5.0"},
-        {"name": "europe", "because": "field.region == 'eu' does not hold: it is 'us'"},
+        {"name": "revenue", "because": "field.amount > 1000 is false: it is 5.0"},
+        {"name": "europe", "because": "field.region == 'eu' is false: it is 'us'"},
+    ]
+
+
+ALGEBRA = """
+from reactor import Pipeline, field
+from sensors import FileArrivals, KafkaTopic, Schedule
+
+shop = Pipeline("shop", owner="data@shop.example")
+inbox = FileArrivals("inbox/*.csv")
+orders, payments = KafkaTopic("orders"), KafkaTopic("payments")
+
+@shop.asset(on=inbox)
+def raw(events): ...
+
+@shop.asset
+def clean(raw): ...
+
+@shop.asset
+def unpaid(): ...
+
+@shop.asset(on=Schedule("* * * * *"))
+def report(events): ...
+
+shop.rule((orders & payments).within("1h"), unpaid, name="paid")
+shop.rule(orders.unless(payments, within="30m"), unpaid, name="forgotten")
+shop.rule(orders.throttle("10m"), unpaid, name="seldom")
+shop.rule(orders.where(lambda e: e.data["nope"]), unpaid, name="broken")
+shop.rule(orders.distinct(field.id, ttl="1h"), unpaid, name="shadow", observe=True)
+shop.rule(raw.materialized.debounce("1m", "5m"), unpaid, name="settled")
+"""
+
+
+def test_a_plan_says_of_each_rule_that_listens_whether_it_fires_waits_or_why_not(
+    run: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "algebra.py").write_text(ALGEBRA)
+    ran = run("plan", "algebra.py", "orders", '{"id": 5}')
+    shown = re.sub(r"until [\d :-]*\d( UTC)?", "until THEN", ran.out)
+    assert (
+        shown
+        == """\
+if orders saw orders/0, of shop
+
+rule       does           because
+paid       waits          for payments, until THEN
+forgotten  waits          that no payments comes until THEN
+seldom     fires at once  orders.throttle('10m')
+broken     does not fire  could not judge it: its own code raised KeyError: 'nope'
+shadow     only observes  it would fire at once
+
+runs    when     because
+unpaid  at once  orders saw orders/0 (rule seldom)
+
+1 asset would run, 3 assets would not
+not affected: raw, clean, report
+"""
+    )
+    data = run("plan", "algebra.py", "orders", '{"id": 5}', "--json").data
+    assert [each["does"] for each in data["rules"]] == [
+        *("waits", "waits", "fires", "refuses", "observes")
+    ]
+    assert data["unaffected"] == ["raw", "clean", "report"]
+
+
+def test_a_plan_follows_what_a_rule_hears_of_the_assets_that_run(
+    run: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "algebra.py").write_text(ALGEBRA)
+    ran = run("plan", "algebra.py", "inbox", "inbox/a.csv")
+    assert (
+        ran.out
+        == """\
+if inbox saw inbox/a.csv, of shop
+
+rule     does           because
+raw      fires at once  inbox
+settled  fires +1m      raw.materialized.debounce('1m', max_wait='5m')
+
+runs    when     because
+raw     at once  inbox saw inbox/a.csv
+clean   at once  raw changes
+unpaid  +1m      raw was materialized (rule settled)
+
+3 assets would run, 1 asset would not
+not affected: report
+"""
+    )
+
+
+def test_on_a_terminal_a_long_reason_goes_on_below_itself(run: Command) -> None:
+    words = [sys.executable, "-m", "reactor.cli", "plan", "shop.py", "inbox", "inbox/a.csv"]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "60", "NO_COLOR": "1", "TERM": "xterm"}
+    shown = subprocess.Popen(words, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    with open(ours, "rb", buffering=0) as terminal:
+        seen = b""
+        with suppress(OSError):
+            while some := terminal.read(65_536):
+                seen += some
+    assert shown.wait(timeout=60) == 0
+    lines = re.sub(r"\x1b\[[\d;]*m", "", seen.decode()).splitlines()
+    assert max(map(len, lines)) <= 60
+    at = next(number for number, line in enumerate(lines) if line.startswith("europe"))
+    assert lines[at : at + 2] == [
+        "europe        clean_orders changes, but follow=False: only",
+        "              its own trigger launches it",
     ]
 
 
