@@ -104,7 +104,8 @@ class Fired:
 
     Firings of one rule, key and partition in one turn share a record; each match is a firing of
     its own, whose identity is the rule, its fingerprint, the key and these events. `run` is what
-    it launched or joined, None for a rule in observe mode.
+    it launched or joined, None for a rule in observe mode. `label` says in words what came, or
+    what did not.
     """
 
     id: int
@@ -116,6 +117,7 @@ class Fired:
     matches: tuple[tuple[int, ...], ...]
     timer: bool = False
     observed: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,7 @@ class Reactor:
                         tuple(matches),
                         group.timer,
                         rule.observe,
+                        group.label,
                     )
                 )
 
