@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from reactor.core.asset import Retry
+from reactor.core.field import field
 from reactor.pipeline import Pipeline
 from tests.integration.web_service import Feed, running
 from tests.servers.browser import Browser
@@ -156,7 +157,7 @@ def test_a_run_says_why_it_ran_and_what_became_of_it(service: Served, page: Chro
     service.emit("orders", {}, "o-1", subject="monday.csv")
     click(page, "section[aria-label=Runs] a.row")
     shows(page, ".why", "raw_orders because orders saw monday.csv.")
-    shows(page, ".why", "revenue follows from it.")
+    shows(page, ".why", "From that follows: revenue because raw_orders changes.")
     shows(page, ".detail .state", "succeeded")
     assert page.current_url.endswith("#/runs/1")
     names = [one.text for one in page.find_elements(By.CSS_SELECTOR, ".steps .asset")]
@@ -366,3 +367,53 @@ def test_light_and_dark_follow_the_system(service: Served, page: Chrome) -> None
 
     assert brightness("light") > 600
     assert brightness("dark") < 150
+
+
+def fated() -> Pipeline:
+    """Orders that launch one asset, big ones another, and a rule that only observes."""
+    pipeline = Pipeline("fated", owner="data@shop.example")
+    orders = Feed("orders")
+
+    @pipeline.asset
+    async def ledger() -> None: ...
+
+    @pipeline.asset
+    async def alarm() -> None: ...
+
+    pipeline.rule(orders, ledger, name="daily")
+    pipeline.rule(orders.where(field.amount > 1_000), alarm, name="big")
+    pipeline.rule(orders.debounce("1h", "2h"), alarm, name="calm")
+    pipeline.rule(orders.where(field.amount < 1_000), alarm, name="shadow", observe=True)
+    return pipeline
+
+
+def test_an_event_shows_what_became_of_it_for_each_rule(tmp_path: Path, page: Chrome) -> None:
+    with served(fated(), tmp_path) as service:
+        page.get(service.url)
+        shows(page, "#link", "live")
+        service.emit("orders", {"amount": 3}, "o-1", subject="small")
+        shows(page, "section[aria-label=Events] .became", "ran")
+
+        click(page, "section[aria-label=Events] a.row")
+        shows(page, ".fates", "daily launched ledger in run 1, which succeeded")
+        shows(page, ".fates", "big did not let it in: field.amount > 1000 is false: it is 3")
+        shows(page, ".fates", "calm keeps it, debounced, until")
+        shows(page, ".fates", "shadow came true and only observes: it would have launched alarm")
+        words = [one.text for one in page.find_elements(By.CSS_SELECTOR, ".fates .became")]
+        assert words == ["ran", "debounced", "observed", "filtered"]
+        click(page, '.fates a[href="#/runs/1"]')
+        shows(page, ".detail h1", "Run 1")
+
+
+def test_a_rule_that_only_observes_shows_what_it_would_have_launched(
+    tmp_path: Path, page: Chrome
+) -> None:
+    with served(fated(), tmp_path) as service:
+        page.get(f"{service.url}/#/rules/shadow")
+        shows(page, "section[aria-label=Firings]", "It has not fired yet.")
+        service.emit("orders", {"amount": 3}, "o-1", subject="small")
+
+        shows(page, "section[aria-label=Firings]", "would have launched alarm")
+        shows(page, ".detail .facts", "would launch")
+        click(page, "section[aria-label=Firings] a.row")
+        shows(page, ".detail h1", "small")

@@ -89,6 +89,7 @@ model.addEventListener("loaded", ({ detail: { changed } }) => {
   else picture.refresh();
 });
 model.addEventListener("counted", totals);
+model.addEventListener("became", redraw);
 model.addEventListener("news", ({ detail: item }) => {
   picture.news(item);
   redraw();

@@ -6,6 +6,7 @@ import { synchronise } from "./words.js";
 
 const KEPT = 60;
 const ACTIVE = new Set(["pending", "running", "retrying", "blocked", "held"]);
+const TELLING = new Set(["event", "fired", "fate", "run"]);
 const LOUDEST = ["running", "retrying", "held", "blocked", "pending"];
 
 export class Model extends EventTarget {
@@ -20,6 +21,7 @@ export class Model extends EventTarget {
   #reading = null;
   #held = [];
   #count = soon(() => this.#readStatus(), 1000);
+  #ask = soon(() => this.#readEvents(), 1500);
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
@@ -60,6 +62,7 @@ export class Model extends EventTarget {
     }
     const take = { event: this.#event, step: this.#step, run: this.#run, alert: this.#alert, sensor: this.#sensor, paused: this.#paused }[item.kind];
     take?.call(this, item);
+    if (TELLING.has(item.kind)) this.#ask();
     this.#tell("news", item);
   }
 
@@ -107,6 +110,18 @@ export class Model extends EventTarget {
     if (found) found.paused = item.paused;
   }
 
+  /** What became of the events shown: news tells only that they came. */
+  async #readEvents() {
+    try {
+      const { items } = await get(`/api/events?limit=${KEPT}`);
+      const known = new Map(items.map((event) => [event.seq, event]));
+      this.events = this.events.map((event) => ({ ...event, ...became(known.get(event.seq) ?? event) }));
+      this.#tell("became");
+    } catch {
+      // the stream says when the service is gone
+    }
+  }
+
   async #readStatus() {
     try {
       this.status = await get("/api/status");
@@ -119,6 +134,10 @@ export class Model extends EventTarget {
 
 function oneEvent(event) {
   return { ...event, count: 1 };
+}
+
+function became({ status, status_text }) {
+  return { status, status_text };
 }
 
 function withActive(asset) {

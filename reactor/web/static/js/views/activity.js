@@ -42,7 +42,7 @@ export function activity(model) {
     moreAlerts.hidden = found.length <= more.alerts;
     moreAlerts.textContent = `Show ${found.length - more.alerts} more`;
     sync(runs, model.runs.slice(0, more.runs), (run) => run.id, (run) => [run.status, run.finished, run.because, run.roots, run.asset_count].join(), runRow);
-    sync(events, model.events.slice(0, more.events), (event) => event.seq, (event) => String(event.count), eventRow);
+    sync(events, model.events.slice(0, more.events), (event) => event.seq, (event) => [event.count, event.status].join(), eventRow);
     noRuns.hidden = model.runs.length > 0;
     noEvents.hidden = model.events.length > 0;
     moreRuns.hidden = model.runs.length <= more.runs;

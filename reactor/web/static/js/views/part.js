@@ -4,8 +4,36 @@ import { h } from "../dom.js";
 import { ago, between, count, instant, place } from "../words.js";
 
 /** A dot that says what became of something. */
-export function mark(state) {
-  return h("span", { class: "mark", "data-state": state, role: "img", "aria-label": state });
+export function mark(state, said = state) {
+  return h("span", { class: "mark", "data-state": state, role: "img", "aria-label": said });
+}
+
+const MARKS = { ran: "succeeded", matched: "running", waiting: "pending", debounced: "pending", throttled: "pending" };
+
+/** What became of an event for one rule, in a row that leads to the run, or else to the rule. */
+export function fateRow(fate) {
+  const href = fate.run === null ? place("rules", fate.rule) : place("runs", fate.run);
+  return h(
+    "a",
+    { class: "row", href },
+    mark(MARKS[fate.status] ?? fate.status, fate.status),
+    h("span", { class: "what" }, h("b", {}, fate.rule), ` ${fate.text}`),
+    h("span", { class: "when became", "data-state": fate.status }, fate.status),
+  );
+}
+
+/** One time that a rule came true, in a row that leads to the run, or else to the first event. */
+export function firingRow(firing) {
+  const [first] = firing.events;
+  const href = firing.run !== null ? place("runs", firing.run) : first !== undefined ? place("events", first) : "#/";
+  const key = firing.key === null ? "" : ` for ${firing.key}`;
+  return h(
+    "a",
+    { class: "row", href },
+    mark(firing.observed ? "never" : "succeeded", firing.observed ? "observed" : "fired"),
+    h("span", { class: "what" }, `${firing.text}${key}`),
+    h("span", { class: "when" }, since(firing.at), h("span", {}, count(firing.event_count, "event"))),
+  );
 }
 
 /** How long ago, kept up to date by the page. */
@@ -44,8 +72,9 @@ export function eventRow(event) {
   const [source, about] = event.sensor.startsWith("asset:") ? [event.sensor.slice(6), event.type] : [event.sensor, event.subject || event.type];
   return h(
     "a",
-    { class: "row", href: place("events", event.seq) },
+    { class: "row", href: place("events", event.seq), title: event.status_text || undefined },
     h("span", { class: "what" }, source, h("span", {}, `  ${about}`), event.count > 1 ? h("span", {}, `  and ${(event.count - 1).toLocaleString()} before`) : ""),
+    event.status ? h("span", { class: "became", "data-state": event.status }, event.status) : "",
     h("span", { class: "when" }, since(event.at)),
   );
 }

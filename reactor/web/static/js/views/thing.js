@@ -4,7 +4,9 @@ import { get, post } from "../api.js";
 import { h } from "../dom.js";
 import { stateOf } from "../model.js";
 import { count, place } from "../words.js";
-import { action, back, eventRow, facts, lasting, links, mark, runRow, since } from "./part.js";
+import { action, back, eventRow, facts, fateRow, firingRow, lasting, links, mark, runRow, since } from "./part.js";
+
+const TELLING = new Set(["fired", "fate", "run"]);
 
 /** A view that is read as a whole, and again when something concerns it. */
 async function view(path, draw, concerns) {
@@ -97,31 +99,64 @@ export function rule(model, name) {
       facts([
         ["listens to", found.sensors.length ? links("sensors", found.sensors) : ""],
         ["after", found.after.length ? links("assets", found.after) : ""],
-        ["launches", links("assets", found.assets)],
+        [found.observe ? "would launch" : "launches", links("assets", found.assets)],
+        ["fired", found.fired ? since(found.fired) : "never"],
+        ["as it is since", since(found.since)],
+        ["in the last hour", lost(found.fates)],
       ]),
     ),
     found.raised.length ? h("section", {}, h("h2", {}, "Errors of its own code"), found.raised.map((one) => h("pre", { class: "error" }, `${one.event}: ${one.error}`))) : "",
-    h("section", {}, h("h2", {}, "Recent runs"), found.runs.length ? h("ul", { class: "rows" }, found.runs.map((run) => h("li", {}, runRow(run)))) : h("p", { class: "nothing" }, "It has not fired yet.")),
+    found.runs.length ? h("section", {}, h("h2", {}, "Recent runs"), h("ul", { class: "rows" }, found.runs.map((run) => h("li", {}, runRow(run))))) : "",
+    h(
+      "section",
+      { "aria-label": "Firings" },
+      h("h2", {}, "Last firings", found.observe ? h("small", {}, "only observed") : ""),
+      found.firings.length ? h("ul", { class: "rows" }, found.firings.map((firing) => h("li", {}, firingRow(firing)))) : h("p", { class: "nothing" }, "It has not fired yet."),
+    ),
   ];
   return view(`/api/rules/${encodeURIComponent(name)}`, draw, (item) => item.rule === name);
 }
 
+/** How many events came to nothing, by what became of them: `3 expired, 1 superseded`. */
+function lost(fates) {
+  return Object.entries(fates)
+    .map(([word, number]) => `${number.toLocaleString()} ${word}`)
+    .join(", ");
+}
+
 export function event(model, seq) {
-  const draw = (found) => [
+  const rules = new Set();
+  const draw = (found) => {
+    for (const fate of found.fates) rules.add(fate.rule);
+    return eventParts(found);
+  };
+  return view(`/api/events/${encodeURIComponent(seq)}`, draw, (item) => TELLING.has(item.kind) && rules.has(item.rule));
+}
+
+function eventParts(found) {
+  return [
     h("p", { class: "kind links" }, "event of ", source(found.sensor)),
     h("h1", {}, found.subject || found.type),
     h("p", { class: "state" }, since(found.at)),
     h("section", {}, facts([["type", found.type], ["id", h("code", {}, found.id)], ["key", found.key], ["number", String(found.seq)]])),
-    payload(found),
     h(
       "section",
-      {},
-      h("h2", {}, "Launched"),
-      found.runs.length ? h("ul", { class: "rows" }, found.runs.map((run) => h("li", {}, runRow(run)))) : h("p", { class: "nothing" }, "It completed no trigger so far."),
-      found.run_count > found.runs.length ? h("p", { class: "nothing" }, `and ${found.run_count - found.runs.length} more`) : "",
+      { "aria-label": "Fates" },
+      h("h2", {}, "What became of it"),
+      found.fates.length ? h("ul", { class: "rows fates" }, found.fates.map((fate) => h("li", {}, fateRow(fate)))) : h("p", { class: "nothing" }, "No rule of today listens to its sensor."),
+      found.fate_count > found.fates.length ? h("p", { class: "nothing" }, `and ${(found.fate_count - found.fates.length).toLocaleString()} more rules`) : "",
     ),
+    payload(found),
+    found.runs.length
+      ? h(
+          "section",
+          {},
+          h("h2", {}, "Launched"),
+          h("ul", { class: "rows" }, found.runs.map((run) => h("li", {}, runRow(run)))),
+          found.run_count > found.runs.length ? h("p", { class: "nothing" }, `and ${found.run_count - found.runs.length} more`) : "",
+        )
+      : "",
   ];
-  return view(`/api/events/${encodeURIComponent(seq)}`, draw, () => false);
 }
 
 function source(sensor) {
