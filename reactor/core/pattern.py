@@ -38,18 +38,21 @@ def searcher(pattern: str) -> Callable[[str], bool]:
     except UnicodeEncodeError:
         raise ValueError(f"the pattern {pattern!r} is no text that can be encoded") from None
     except re2.error as error:
-        raise ValueError(f"the pattern {pattern!r}: {_reason(error)}") from None
+        raise ValueError(f"the pattern {pattern!r}: {_reason(pattern, error)}") from None
     # Decoded JSON may hold half of a character, which no encoding takes otherwise.
     return lambda text: search(text.encode("utf-8", "surrogatepass")) is not None
 
 
-def _reason(error: Exception) -> str:
+def _reason(pattern: str, error: Exception) -> str:
     said = error.args[0] if error.args else ""
     text: str = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     if any(look in text for look in ("(?=", "(?!", "(?<=", "(?<!")):
         return f"looking around takes no bounded time ({_INSTEAD})"
-    if "(?P=" in text or (text.startswith("invalid escape sequence: \\") and text[-1].isdigit()):
+    escape = text.removeprefix("invalid escape sequence: ")
+    if (escape != text and escape[1:].isdigit()) or (text.endswith("(?P") and "(?P=" in pattern):
         return f"a reference back to a group takes no bounded time ({_INSTEAD})"
+    if escape == "\\Z":
+        return f"{text} (write \\z)"
     if "too large" in text or "repetition size" in text:
         return f"it is too large when its repetitions are written out ({_INSTEAD})"
     return text

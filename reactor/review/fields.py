@@ -146,7 +146,7 @@ def _at(path: Path, model: Any, carrier: str) -> tuple[Shape, ...] | Misfit:
         name = path.steps[0] if len(path.steps) == 1 else "header"
         return shapes(_META.get(str(name), str))
     here = shapes(Any if model is None else model)
-    for number, step in enumerate(path.steps):
+    for step in path.steps:
         further: list[Any] = []
         refusals: list[Misfit] = []
         for shape in here:
@@ -157,8 +157,7 @@ def _at(path: Path, model: Any, carrier: str) -> tuple[Shape, ...] | Misfit:
                 further.append(inside)
         if not further and refusals:
             said, hint = refusals[0]
-            at = f" (at {Path('field', path.steps[:number])})" if number else ""
-            return Misfit(f"{path} is not in what {carrier} carries: {said}{at}", hint)
+            return Misfit(f"{path} is not in what {carrier} carries: {said}", hint)
         here = tuple(shape for each in further for shape in shapes(each)) or shapes(Any)
     return tuple(each for each in here if each.kind != "null") or here
 

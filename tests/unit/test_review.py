@@ -161,7 +161,7 @@ def test_what_may_hold_is_no_mistake(condition: Any) -> None:
     [
         (field.amout > 1, "field.amout is not in what orders carries: Order has no amout",
          "did you mean amount?"),
-        (field.lines[0].skuu == "x", "Line has no skuu (at field.lines[0])", "did you mean sku?"),
+        (field.lines[0].skuu == "x", "carries: Line has no skuu", "did you mean sku?"),
         (field.lines.any(field.skuu == "x"), "an item of field.lines of orders carries",
          "did you mean sku?"),
         (field.point.y == 1, "Point has no y", "it has x"),
