@@ -162,7 +162,6 @@ class Facts:
     changes: Sequence[Change] = ()
     raised: Sequence[PredicateRaised] = ()
     filtered: Mapping[str, int] = field(default_factory=lambda: {})
-    expired: Mapping[str, int] = field(default_factory=lambda: {})
     fates: Sequence[Fate] = ()
 
 

@@ -24,7 +24,6 @@ from reactor.core.decision import (
     CancelRun,
     Decision,
     Facts,
-    Fate,
     Finished,
     Fired,
     Input,
@@ -37,7 +36,7 @@ from reactor.core.demand import Launch
 from reactor.core.engine import Engine, Group, Waiting
 from reactor.core.graph import Graph
 from reactor.core.plan import plan
-from reactor.core.ranges import Ranges, count, ranges, union
+from reactor.core.ranges import Ranges, ranges, union
 from reactor.core.scheduler import Scheduler
 from reactor.core.state import Pause, State, Table
 
@@ -65,6 +64,9 @@ class Reactor:
         engine.begin()
         scheduler.begin()
         fired: list[Fired] = []
+        if any(isinstance(each, Restarted) for each in inputs):
+            # Before any timer rings: what another expression remembered is not for this one.
+            engine.adopt(now)
         scheduler.tick(now)
         engine.tick(now)
         for each in inputs:
@@ -77,7 +79,6 @@ class Reactor:
                 break
             for event in happened:
                 engine.arrive(event.source, [event], now)
-        fates = engine.fates
         return Decision(
             Facts(
                 engine.accepted,
@@ -85,8 +86,7 @@ class Reactor:
                 self.state.end_turn(),
                 engine.raised,
                 engine.filtered,
-                _tally(fates),
-                fates,
+                engine.fates,
             ),
             tuple(scheduler.effects),
             self.wake_at(),
@@ -136,7 +136,6 @@ class Reactor:
             case Finished():
                 self._scheduler.finish(each, now)
             case Restarted():
-                self._engine.adopt(now)
                 self._plan_again(now)
                 self._scheduler.restarted(now)
             case CancelRun(run, reason):
@@ -234,11 +233,3 @@ class Reactor:
         made = plan(self.graph, rule.name, rule.assets, because, group.partition)
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
         return self._scheduler.launch(launch, now)
-
-
-def _tally(fates: Sequence[Fate]) -> dict[str, int]:
-    """How many events met each fate."""
-    counts: dict[str, int] = {}
-    for fate in fates:
-        counts[fate.word] = counts.get(fate.word, 0) + count(fate.events)
-    return counts

@@ -7,6 +7,7 @@ from typing import Any
 from reactor.core.asset import Asset, Rule
 from reactor.core.decision import Arrived, Decision, Restarted
 from reactor.core.graph import Graph
+from reactor.core.ranges import count
 from reactor.core.state import Table
 from reactor.core.trigger.expression import Trigger
 from tests.unit.core.stage import Stage, seconds
@@ -52,8 +53,8 @@ class Ear(Stage):
     def told_by(self, decision: Decision) -> list[str]:
         """The matches of a decision, each as the subjects of its events, with its key."""
         self.subjects.update((seq, event.subject) for seq, event in decision.facts.accepted)
-        for fate, number in decision.facts.expired.items():
-            self.lost[fate] = self.lost.get(fate, 0) + number
+        for fate in decision.facts.fates:
+            self.lost[fate.word] = self.lost.get(fate.word, 0) + count(fate.events)
         told: list[str] = []
         for fired in decision.facts.fired:
             key = f"{fired.key}: " if fired.key is not None else ""

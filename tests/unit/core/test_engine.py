@@ -193,10 +193,20 @@ def test_a_changed_rule_starts_afresh_and_counts_what_it_forgets() -> None:
     for key in "uv":
         stage.receive(Arrived("a", [A.event(k=key)]))
     reloaded(stage, Rule("r", A.by(field.k).batch(2, "1h"), ("x",)))
-    assert stage.decisions[-1].facts.expired == {"expired": 2}
+    [fate] = stage.decisions[-1].facts.fates
+    assert (fate.word, fate.events, fate.why) == ("expired", ((1, 2),), "the rule changed")
     assert nodes(stage) == []
     stage.receive(Arrived("a", [A.event(k="u")]))
     assert stage.decisions[-1].facts.fired == []
+
+
+def test_no_timer_of_a_changed_rule_rings_in_the_new_one() -> None:
+    stage = reloaded(stage_of(), Rule("r", A.batch(9, "1m"), ("x",)))
+    stage.receive(Arrived("a", [A.event()]))
+    stage.now = after(3600)
+    reloaded(stage, Rule("r", A.debounce("1s", "1m"), ("x",)))
+    assert stage.decisions[-1].facts.fired == []
+    assert nodes(stage) == []
 
 
 def test_an_unchanged_rule_goes_on_whatever_else_changed() -> None:
@@ -208,7 +218,7 @@ def test_an_unchanged_rule_goes_on_whatever_else_changed() -> None:
         Rule("new", B, ("x",)),
         Rule("r", trigger, ("y",), priority=9, where="elsewhere.py:1"),
     )
-    assert stage.decisions[-1].facts.expired == {}
+    assert stage.decisions[-1].facts.fates == []
     stage.receive(Arrived("a", [A.event()]))
     [fired] = stage.decisions[-1].facts.fired
     assert fired.matches == ((1, 2, 3),)
