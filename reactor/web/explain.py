@@ -49,7 +49,7 @@ async def statuses(service: Service, rows: Sequence[Row]) -> list[tuple[str, str
     records = {row["seq"]: _brief(row) for row in rows}
     found = {seq: told(service.graph, record) for seq, record in records.items()}
     unsettled = [seq for seq, verdicts in found.items() if status(verdicts) not in _SETTLED]
-    waiting = service.waiting(unsettled)
+    waiting = service.briefly_waiting(unsettled)
     for seq, texts in waiting.items():
         found[seq] = told(service.graph, replace(records[seq], waiting=texts))
     # Of what it would take long to tell, it is said that it waits, if nothing came of it yet.
@@ -99,7 +99,7 @@ async def record(service: Service, row: Row) -> Record:
             for each in row["raised"]
             if _concerns(service, each["rule"], event)
         ],
-        waiting=service.waiting([seq]).get(seq, ()),
+        waiting=service.waiting(seq),
         runs=[_launched(run) for run in runs if run is not None],
         began=await service.read.began(),
         paused=_paused(service),

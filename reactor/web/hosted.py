@@ -90,13 +90,16 @@ class Hosted:
         rows = self.host.reactor.state.rows[Table.STEP].values()
         return [step for step in rows if step.finished is None]
 
-    def waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
+    def waiting(self, seq: int) -> Sequence[Waiting]:
+        if not self.host.started.is_set():
+            return ()
+        return self.host.reactor.waiting_for(seq)
+
+    def briefly_waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
         if not self.host.started.is_set():
             return {}
         reactor = self.host.reactor
-        looks = LOOKS // (len(reactor.state.rows[Table.NODE]) or 1)
-        # One question is always answered.
-        asked = seqs[: max(1, looks)]
+        asked = seqs[: LOOKS // (len(reactor.state.rows[Table.NODE]) or 1)]
         return {seq: reactor.waiting_for(seq) for seq in asked}
 
     def ready(self) -> tuple[bool, Sequence[str]]:

@@ -141,10 +141,12 @@ class Service(Protocol):
         """At least every step that has not ended, as the host knows it now."""
         ...
 
-    def waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
-        """What events still wait for, by number: of the first of them at least, and of as many as
-        it takes no long time to tell.
-        """
+    def waiting(self, seq: int) -> Sequence[Waiting]:
+        """What an event still waits for. Cost: O(what rules remember)."""
+        ...
+
+    def briefly_waiting(self, seqs: Sequence[int]) -> Mapping[int, Sequence[Waiting]]:
+        """The same for many, by number; those that it would take long to tell are left out."""
         ...
 
     def ready(self) -> tuple[bool, Sequence[str]]:

@@ -90,6 +90,20 @@ async def test_a_list_shows_the_most_telling_word_for_each_event(web: Running) -
     assert order["status_text"] == "daily launched raw in run 1, which failed"
 
 
+async def test_a_list_does_not_look_through_much_to_tell_what_an_event_waits_for(
+    web: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reactor.web.hosted.LOOKS", 0)
+    await web.emit("payments", {}, "p-1")
+    await web.until("/api/runs?rule=paid", lambda page: page["items"])
+    await web.emit("payments", {}, "p-2")
+
+    event = (await _get(web, "/api/events"))["items"][0]
+
+    assert (event["status"], event["status_text"]) == ("waiting", "")
+    assert (await _get(web, "/api/events/3"))["status_text"].startswith("paid waits for orders")
+
+
 async def test_a_later_event_takes_the_place_of_one_that_waits(web: Running) -> None:
     await web.emit("orders", SMALL, "o-2")
 
