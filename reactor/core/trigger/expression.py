@@ -721,7 +721,7 @@ class During(Over):
 
     def __str__(self) -> str:
         tail = "" if self.outside == "hold" else f", outside={self.outside!r}"
-        return f"{_wrapped(self.of)}.during({str(self.calendar)!r}{tail})"
+        return f"{_wrapped(self.of)}.during({self.calendar}{tail})"
 
 
 def at_least(n: int, *of: Trigger) -> AtLeast:
