@@ -258,10 +258,9 @@ def _differs(each: Difference) -> tuple[Cell, ...]:
 
 
 def _told(firing: Firing) -> tuple[Cell, Cell, Cell]:
-    """The rule, what it launches, and why."""
-    shown = ", ".join(firing.assets[:3])
-    more = len(firing.assets) - 3
-    assets = f"{shown} and {more} more" if more > 0 else shown
+    """The rule, what it launches (the first, and how many follow), and why."""
+    first, *more = firing.assets or ("",)
+    assets = f"{first} +{len(more)}" if more else first
     place = firing.partition if firing.partition is not None else firing.key
     where = f"[{place}]" if place is not None else ""
     observed = " (only observes)" if firing.observed else ""

@@ -92,11 +92,11 @@ def test_it_tells_what_would_have_been_launched_when_by_which_rule_and_why(run: 
         ran.out
         == """\
 when                 rule     would launch  because
-2026-01-05 09:00:00  raw      raw, clean    inbox saw inbox/a.csv
+2026-01-05 09:00:00  raw      raw +1        inbox saw inbox/a.csv
 2026-01-05 09:01:20  revenue  revenue[eu]   orders saw 1 and 1 more
 2026-01-05 09:02:00  revenue  revenue[us]   orders saw orders/0
 2026-01-06 02:00:00  report   report        nightly saw 2026-01-06T02:00:00Z
-2026-01-06 09:00:00  raw      raw, clean    inbox saw inbox/b.csv
+2026-01-06 09:00:00  raw      raw +1        inbox saw inbox/b.csv
 
 rule     launches
 raw      2
@@ -301,7 +301,7 @@ def test_the_history_of_a_store_is_replayed(run: Command, store: str) -> None:
     ran = run("simulate", "shop.py", *WITHIN)
     assert ran.code == 0
     assert ran.out.splitlines()[1:4] == [
-        "2026-01-05 08:01:00  raw      raw, clean    inbox saw inbox/a.csv",
+        "2026-01-05 08:01:00  raw      raw +1        inbox saw inbox/a.csv",
         "2026-01-05 08:02:15  revenue  revenue[eu]   orders saw orders/0 and 1 more",
         "2026-01-05 08:05:30  revenue  revenue[us]   orders saw orders/0",
     ]

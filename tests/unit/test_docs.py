@@ -3,9 +3,9 @@
 The Python blocks of a page share one namespace, in order. A block that begins with `# NAME.py` is
 written to that file, behind what the file holds already, and the file is run; a function that is
 called `test_...` is called. What a block prints stands in the text block after it. In a console
-block, `check`, `graph`, `plan` and `init` are run and print what follows them (`...` is any number
-of lines); of every other `reactor` command it is made sure that it takes what it is given. At the
-end of a page, its pipelines are checked as `reactor check` does.
+block, `check`, `graph`, `plan`, `simulate` and `init` are run and print what follows them (`...` is
+any number of lines); of every other `reactor` command it is made sure that it takes what it is
+given. At the end of a page, its pipelines are checked as `reactor check` does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from reactor.pipeline import Definition, Pipeline
 from reactor.review import mistakes
 from tests.unit.page import PAGES, ROOT, Block, blocks, headings
 
-RUN = ("check", "graph", "plan", "init")
+RUN = ("check", "graph", "plan", "simulate", "init")
 _FILE = re.compile(r"# (\w+\.py)\n")
 
 
