@@ -446,12 +446,6 @@ def test_a_project_overwrites_nothing(run: Command, tmp_path: Path) -> None:
     assert run("init", "file/project").code == 2
 
 
-def test_the_examples_pass_their_own_tests() -> None:
-    examples = Path(__file__).parents[2] / "examples"
-    for folder in sorted(each.parent for each in examples.glob("*/test_*.py")):
-        assert " passed" in _tested(folder, "-c", "/dev/null")
-
-
 def test_an_event_can_come_from_stdin(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO('"inbox/monday.csv"\n'))
     assert _launched(run, "inbox", "-")[0][0] == "raw_orders"
