@@ -132,35 +132,33 @@ class Engine:
         return self._read.awaits
 
     def tick(self, now: datetime) -> None:
-        """Rings every timer that is due, in the order they are due."""
+        """Rings every timer that is due, and whose sensors were read so far, the earliest first."""
         at = micros(now)
+        while (found := self._next(at)) is not None:
+            place, due = found
+            if self._memory.due(place) == due:
+                rule = self._rules[place[0]]
+                self._ring(rule, rule.program.nodes[place[1]], place[2], at)
+
+    def _next(self, at: int) -> tuple[Place, int] | None:
+        """Takes out the timer that rings next; what absence waits for may ring before others."""
         while (found := self._memory.ring(at)) is not None:
             place, due = found
             rule = self._rules.get(place[0])
-            if rule is None:
-                continue
-            node: Operator = rule.program.nodes[place[1]]
-            if node.concludes:
-                upto = self._read.upto(node.sources, at)
-                if upto is None or upto < due:
-                    self._read.park(place, due, node.sources)
-                    continue
-            self._ring(rule, node, place[2], at)
+            if rule is not None:
+                node: Operator = rule.program.nodes[place[1]]
+                self._read.park(place, due, node.sources if node.concludes else ())
+        return self._read.ready(at)
 
     def _ring(self, rule: Listener, node: Operator, key: str | None, at: int) -> None:
         moment = self._moment(rule, at)
-        self._climb(node, node.ring(key, moment), moment)
+        for match in node.ring(key, moment):
+            self._climb(node, [match], moment)
         self._flush(at)
 
     def reach(self, sensor: str, upto: datetime, now: datetime) -> None:
         """All that happened until `upto` was handed in: what waited for that may conclude."""
-        at = micros(now)
-        if self._read.reach(sensor, min(micros(upto), at)):
-            while (found := self._read.ready(at)) is not None:
-                place, due = found
-                rule = self._rules.get(place[0])
-                if rule is not None and self._memory.due(place) == due:
-                    self._ring(rule, rule.program.nodes[place[1]], place[2], at)
+        if self._read.reach(sensor, min(micros(upto), micros(now))):
             self.tick(now)
 
     def arrive(self, sensor: str, events: Iterable[Event], now: datetime) -> None:
