@@ -21,6 +21,11 @@ def union(*several: Ranges) -> Ranges:
     return _merged(sorted(pair for each in filled for pair in each))
 
 
+def meet(one: Ranges, other: Ranges) -> bool:
+    """Whether a number is in both."""
+    return any(low <= until and start <= high for low, high in one for start, until in other)
+
+
 def count(each: Ranges) -> int:
     """How many numbers they hold."""
     return sum(high - low + 1 for low, high in each)

@@ -95,7 +95,8 @@ Arrivals = Sequence[tuple[int, Match]]
 class Operator:
     """One node of a compiled expression. `number` is its place, the same for equal expressions.
 
-    `sources` are the sensors below it, `lateness` the longest of theirs, in microseconds.
+    `sources` are the sensors below it. `lateness` is how much later than others of its time a match
+    may come, and `lag` how much of that is because operators below it keep matches back.
     """
 
     concludes: ClassVar[bool] = False
@@ -109,6 +110,7 @@ class Operator:
         below = {source for child in children for source in child.sources}
         self.sources: tuple[str, ...] = tuple(sorted(below))
         self.lateness = max((child.lateness for child in children), default=0)
+        self.lag = max((child.lag for child in children), default=0)
         for side, child in enumerate(children):
             child.parent, child.side = self, side
 
@@ -135,6 +137,21 @@ class Operator:
     def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
         """The events that state holds, each with what they wait for, in words."""
         yield from ()
+
+    def keeps_back(self, most: timedelta) -> None:
+        """Its own matches come up to so much later than what they are made of."""
+        self.lag += most // MICROSECOND
+        self.lateness += most // MICROSECOND
+
+    def read_by(self, newest: int, moment: Moment) -> int:
+        """Up to which event time nothing more comes, or at most late.
+
+        `newest` is the newest match of the key. A sensor that lags behind the others may still
+        bring what is older than that, for a day if it says nothing.
+        """
+        upto = moment.upto(self.sources)
+        idle = newest - IDLE_LIMIT
+        return idle if upto is None else max(idle, min(newest, upto))
 
 
 class Leaf(Operator):
@@ -234,5 +251,9 @@ def together(names: Iterable[str]) -> str:
 
 def labels(entries: Iterable[Entry]) -> str:
     """What entries say came; many of one kind are counted."""
-    said = list(dict.fromkeys([entry[2] for entry in entries]))
-    return together(said) if len(said) <= 4 else f"{said[-1]} and {len(said) - 1} more"
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry[2]] = counts.get(entry[2], 0) + 1
+    if len(counts) > 4:
+        return f"{next(iter(counts))} and {sum(counts.values()) - 1:,} more"
+    return together(f"{said} ({n:,} times)" if n > 1 else said for said, n in counts.items())

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from reactor.core.decision import Word
-from reactor.core.ranges import Ranges
+from reactor.core.ranges import Ranges, meet
 from reactor.core.trigger.expression import Pair
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
@@ -66,13 +66,16 @@ class PatternOf(Operator):
             data = moment.get(self.number, key)
             sides: Sides = list(data[1] if data else self._empty)
             low = high = group[0][1].time
-            for side, match in group:
+            # From the last operand on: what an event follows is not superseded by that event.
+            for side, match in reversed(group):
                 self._add(sides, side, match[:4], moment)
                 low, high = min(low, match.time), max(high, match.time)
             self._prune(sides, moment)
-            while chosen := self._complete(sides, low, high + self.window):
-                self._use(sides, chosen, moment)
-                if not self.incomplete:
+            if self.incomplete:
+                self._settle(sides, low, moment)
+            else:
+                while chosen := self._complete(sides, low, high + self.window):
+                    self._use(sides, chosen, moment)
                     entries = [entry for some in chosen for entry in some]
                     fired.append(merged(key, entries, labels(entries)))
             self._rest(key, sides, moment.now, moment)
@@ -117,6 +120,10 @@ class PatternOf(Operator):
     def _first(self, sides: Sides) -> int | None:
         """The event time at which the pattern that waits longest started."""
 
+    def _start(self, sides: Sides, side: tuple[Entry, ...]) -> int:
+        """How many of a side came before the pattern that waits longest started."""
+        return 0
+
     def _put(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
         kept = placed(sides[side], entry)
         if len(kept) > PARTIAL_CAP:
@@ -129,7 +136,8 @@ class PatternOf(Operator):
         if self.incomplete:
             return
         newest = max((side[-1][1] for side in sides if side), default=0)
-        self._expire(sides, newest - self._hold, moment)
+        if any(side and side[0][1] < newest - self._hold for side in sides):
+            self._expire(sides, self.read_by(newest, moment) - self._hold, moment)
 
     def _expire(self, sides: Sides, before: int, moment: Moment) -> None:
         for number, side in enumerate(sides):
@@ -144,7 +152,7 @@ class PatternOf(Operator):
         return f"{together(missing)} did not come in time" if missing else "not in the window"
 
     def _use(self, sides: Sides, chosen: list[Sequence[Entry]], moment: Moment) -> None:
-        """Takes out what is used, and what came before it of the same operand."""
+        """Takes out what is used, wherever it waits, and what came before it of its operand."""
         for number, taken in enumerate(chosen):
             if taken:
                 side = sides[number]
@@ -153,20 +161,53 @@ class PatternOf(Operator):
                 if low:
                     moment.lost(Word.SUPERSEDED, events_of(side[:low]), "a later one was taken")
                 sides[number] = side[end:]
+        self._use_up(sides, chosen)
+
+    def _use_up(self, sides: Sides, chosen: list[Sequence[Entry]]) -> None:
+        """An event that filled several operands is used up in all of them."""
+        if any(sides):
+            used = events_of(entry for some in chosen for entry in some)
+            for number, side in enumerate(sides):
+                sides[number] = tuple(entry for entry in side if not meet(entry[0], used))
+
+    def _settle(self, sides: Sides, since: int, moment: Moment) -> None:
+        """Takes out what finished within the window of what began first.
+
+        What lies beyond that window is looked at once it is over, in the order of event time:
+        the sensors may have been read far ahead, or one after the other.
+        """
+        while (first := self._first(sides)) is not None:
+            last = first + self.window
+            times = {entry[1] for side in sides for entry in side if since <= entry[1] <= last}
+            found = (self._complete(sides, at, at) for at in sorted(times))
+            chosen = next(filter(None, found), None)
+            if chosen is None:
+                return
+            used = events_of(entry for some in chosen for entry in some)
+            moment.lost(Word.FILTERED, used, "it finished in time")
+            self._use(sides, chosen, moment)
 
     def _conclude(self, key: str | None, sides: Sides, moment: Moment) -> list[Match]:
         first = self._first(sides)
         if first is None:
+            upto = moment.upto(self.sources)
+            if upto is not None:
+                self._expire(sides, upto - self._hold + 1, moment)
             return []
         end = first + self.window
         came: list[Entry] = []
         names: list[str] = []
         for number, side in enumerate(sides):
+            start = self._start(sides, side)
             cut = bisect_right(side, end, key=_time)
-            if cut:
+            if start:
+                moment.lost(Word.EXPIRED, events_of(side[:start]), f"{self.names[0]} came later")
+            if cut > start:
                 names.append(self.names[number])
-                came.extend(side[:cut])
-                sides[number] = side[cut:]
+                came.extend(side[start:cut])
+        for number, side in enumerate(sides):
+            sides[number] = side[bisect_right(side, end, key=_time) :]
+        self._settle(sides, end + 1, moment)
         missing = [name for name in self.names if name not in names]
         without = f" but not {together(missing)}" if missing else ", not in this order"
         label = f"{labels(came)}{without}"
@@ -178,7 +219,7 @@ class PatternOf(Operator):
             return
         if self.incomplete:
             first = self._first(sides)
-            due = None if first is None else first + self.window
+            due = None if first is None else first + self.window + self.lag
             if due is None:
                 # Nothing has started: what is kept only waits for what may come late.
                 due = max(side[-1][1] for side in sides if side) + self._hold
@@ -236,7 +277,10 @@ class JoinOf(PatternOf):
                 moment.put(self.number, key, None)
                 both = (entry, other) if side == 0 else (other, entry)
                 return [merged(key, both, labels(both))]
-            if other[1] < time - self._hold:
+            newest = max(time, other[1])
+            if other[1] < newest - self._hold and (
+                other[1] < self.read_by(newest, moment) - self._hold
+            ):
                 moment.lost(Word.EXPIRED, other[0], f"{self.names[side]} did not come in time")
                 theirs = ()
         sides = ((entry,), theirs) if side == 0 else (theirs, (entry,))
@@ -258,6 +302,17 @@ class JoinOf(PatternOf):
 
     def _first(self, sides: Sides) -> int | None:
         return min((side[0][1] for side in sides if side), default=None)
+
+    def _use(self, sides: Sides, chosen: list[Sequence[Entry]], moment: Moment) -> None:
+        if self.pair == "latest":
+            super()._use(sides, chosen, moment)
+            return
+        for number, taken in enumerate(chosen):
+            if taken:
+                side = sides[number]
+                at = bisect_left(side, order(taken[0]), key=order)
+                sides[number] = side[:at] + side[at + len(taken) :]
+        self._use_up(sides, chosen)
 
     def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
         """Anchors the window at each unconsumed match in turn, newest first (oldest first for
@@ -351,7 +406,7 @@ class ThenOf(PatternOf):
         """Drops, too, what follows nothing that could still come."""
         super()._prune(sides, moment)
         upto = moment.upto(self.sources)
-        if upto is None:
+        if upto is None or self.incomplete:
             return
         for number in range(1, len(sides)):
             side, before = sides[number], sides[number - 1]
@@ -368,6 +423,9 @@ class ThenOf(PatternOf):
 
     def _first(self, sides: Sides) -> int | None:
         return sides[0][0][1] if sides[0] else None
+
+    def _start(self, sides: Sides, side: tuple[Entry, ...]) -> int:
+        return bisect_left(side, order(sides[0][0]), key=order)
 
     def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
         if not all(sides):
@@ -408,5 +466,6 @@ class ThenOf(PatternOf):
 
 
 def _between(side: tuple[Entry, ...], one: Entry, other: Entry) -> bool:
+    """Whether a match follows the one, and does not follow the other."""
     at = bisect_right(side, order(one), key=order)
-    return at < len(side) and order(side[at]) < order(other)
+    return at < len(side) and order(side[at]) <= order(other)
