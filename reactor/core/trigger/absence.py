@@ -50,12 +50,14 @@ class UnlessOf(Operator):
             data = moment.get(self.number, key)
             waits: tuple[Entry, ...] = data[0] if data else ()
             calls: list[Order] = list(data[1]) if data else []
+            ours = {match.events for side, match in group if side == 0}
             for side, match in group:
                 entry = match[:4]
                 if side == 0:
                     waits = placed(waits, entry)
-                else:
-                    insort(calls, order(entry))
+                    continue
+                insort(calls, order(entry))
+                if entry[0] not in ours:
                     moment.lost(Word.FILTERED, entry[0], f"only calls off {self.names[0]}")
             waits = self._called_off(waits, calls, moment)
             self._rest(key, waits, calls, moment)
@@ -66,9 +68,10 @@ class UnlessOf(Operator):
         upto = moment.upto(self.sources)
         if data is None or upto is None:
             return []
-        done = min(upto, moment.now) - self.window
         waits: tuple[Entry, ...] = data[0]
-        cut = bisect_right(waits, done, key=_time)
+        due = waits[0][1] + self.window + self.lag if waits else upto + 1
+        # One instant after the other: others may have to act in between.
+        cut = bisect_right(waits, waits[0][1], key=_time) if due <= upto else 0
         fired = [
             Match(events, time + self.window, f"{label}, and {self.tail}", values, key)
             for events, time, label, values in waits[:cut]
@@ -104,12 +107,15 @@ class UnlessOf(Operator):
             moment.lost(Word.EXPIRED, waits[0][0], f"more than {PARTIAL_CAP:,} wait")
             waits = waits[1:]
         if len(calls) > 1:
-            newest = calls[-1][0] - self.window - self.lateness
-            calls = [call for call in calls[-PARTIAL_CAP:] if call[0] >= newest]
+            before = self.read_by(calls[-1][0], moment) - self.window - self.lateness
+            calls = [call for call in calls[-PARTIAL_CAP:] if call[0] >= before]
         if not waits and not calls:
             moment.put(self.number, key, None)
             return
-        due = waits[0][1] + self.window if waits else calls[0][0] + self.window + self.lateness
+        if waits:
+            due = waits[0][1] + self.window + self.lag
+        else:
+            due = calls[0][0] + self.window + self.lateness
         moment.put(self.number, key, (waits, tuple(calls)), due)
 
 
@@ -118,7 +124,7 @@ def _time(entry: Entry) -> int:
 
 
 class SilentOf(Operator):
-    """State: the last match, as an entry."""
+    """State: the last match, as an entry; once it is told, its time and place in the order only."""
 
     concludes = True
 
@@ -128,32 +134,45 @@ class SilentOf(Operator):
         super().__init__(number, children)
         self.name, self.length = name, length // MICROSECOND
         self.text = f"{name} was silent for {spoken(length)}"
+        self._wait = self.length + self.lag
 
     def begin(self, moment: Moment) -> None:
         never: Entry = ((), moment.now, "", ())
-        moment.put(self.number, None, never, moment.now + self.length)
+        moment.put(self.number, None, never, moment.now + self._wait)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         for _, match in arrivals:
             last = moment.get(self.number, match.key)
             entry = match[:4]
-            if last is not None and order(entry) < (last[1], last[0][-1][1] if last[0] else 0):
-                moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
+            if last is not None and order(entry) < _when(last):
+                moment.lost(Word.SUPERSEDED, entry[0], "it counts from a later time")
                 continue
-            if last is not None and last[0]:
+            if last is not None:
                 moment.lost(Word.SUPERSEDED, last[0], "a later one came")
-            moment.put(self.number, match.key, entry, entry[1] + self.length)
+            moment.put(self.number, match.key, entry, entry[1] + self._wait)
         return []
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
         last = moment.get(self.number, key)
         if last is None:
             return []
-        moment.put(self.number, key, None)
+        if len(last) == _TOLD:
+            moment.put(self.number, key, None)
+            return []
+        # What comes late must not start a silence that is told already; a key is let go of.
+        due = None if key is None else last[1] + 2 * self._wait + self.lateness
+        moment.put(self.number, key, ((), last[1], "", (), order(last)[1]), due)
         return [Match(last[0], last[1] + self.length, self.text, last[3], key)]
 
     def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
         yield data[0], f"waits that {self.name} falls silent"
+
+
+_TOLD = 5
+
+
+def _when(last: Data) -> Order:
+    return (last[1], last[4]) if len(last) == _TOLD else order(last[:4])
 
 
 class OverdueOf(Operator):
@@ -187,8 +206,14 @@ class OverdueOf(Operator):
             elif data[0] is not None and entry[1] > data[0]:
                 deadline = self._deadline(entry[1])
                 later = dict(data[2])
-                later[deadline] = entry
+                if deadline in later:
+                    why = "another one came for that tick"
+                    moment.lost(Word.SUPERSEDED, later[deadline][0], why)
+                if deadline is not None:
+                    later[deadline] = entry
                 self._rest(match.key, (data[0], data[1], tuple(sorted(later.items()))), moment)
+            elif not data[1] and self._deadline(entry[1]) != data[0]:
+                moment.lost(Word.SUPERSEDED, entry[0], "the time of its tick was over")
             else:
                 if data[1]:
                     moment.lost(Word.SUPERSEDED, data[1][0], "another one came for that tick")
@@ -223,4 +248,4 @@ class OverdueOf(Operator):
         return None if tick is None else micros(tick + self.grace)
 
     def _rest(self, key: str | None, data: Data, moment: Moment) -> None:
-        moment.put(self.number, key, data, data[0])
+        moment.put(self.number, key, data, None if data[0] is None else data[0] + self.lag)

@@ -14,6 +14,7 @@ from reactor.core.calendar import Calendar
 from reactor.core.decision import Word
 from reactor.core.ranges import Ranges
 from reactor.core.trigger.operator import (
+    IDLE_LIMIT,
     MICROSECOND,
     Arrivals,
     Data,
@@ -67,6 +68,7 @@ class DelayOf(LaterOf):
     def __init__(self, number: int, children: Sequence[Operator], length: timedelta) -> None:
         super().__init__(number, children)
         self.length = length // MICROSECOND
+        self.keeps_back(length)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         for _, match in arrivals:
@@ -83,6 +85,9 @@ class DuringOf(LaterOf):
         super().__init__(number, children)
         self.calendar, self.hold = calendar, hold
         self.text = f"held outside {calendar}"
+        if hold:
+            # Nobody waits for what is held before concluding that something did not come.
+            self.lateness += IDLE_LIMIT
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         now = instant(moment.now)

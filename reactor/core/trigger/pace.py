@@ -31,8 +31,8 @@ def kept(before: Kept | None, match: Match) -> Kept:
     if before is None:
         return (events, count(events), time, label, values)
     spans, _, newest, _, older = before
-    low, high = spans[-1]
-    if len(events) == 1 and events[0][0] > high:
+    if len(events) == 1 and spans and events[0][0] > spans[-1][1]:
+        low, high = spans[-1]
         first, last = events[0]
         joined = (*spans[:-1], (low, last)) if first == high + 1 else (*spans, events[0])
         spans, number = joined, before[1] + last - first + 1
@@ -59,9 +59,6 @@ class Collecting(Operator):
         fired: list[Match] = []
         now = moment.now
         for _, match in arrivals:
-            if not match.events:
-                fired.append(match)
-                continue
             data = moment.get(self.number, match.key)
             first: int = data[0] if data else now
             collected = kept(data[1] if data else None, match)
@@ -99,6 +96,7 @@ class BatchOf(Collecting):
     def __init__(self, number: int, children: Sequence[Operator], n: int, wait: timedelta) -> None:
         super().__init__(number, children)
         self.n, self.wait = n, wait // MICROSECOND
+        self.keeps_back(wait)
 
     def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
         yield data[1][0], f"batched ({data[1][1]:,} of {self.n:,})"
@@ -120,6 +118,7 @@ class DebounceOf(Collecting):
     ) -> None:
         super().__init__(number, children)
         self.quiet, self.wait = quiet // MICROSECOND, wait // MICROSECOND
+        self.keeps_back(wait)
 
     def _due(self, first: int, now: int) -> int:
         return min(now + self.quiet, first + self.wait)
@@ -133,6 +132,8 @@ class ThrottleOf(Operator):
     ) -> None:
         super().__init__(number, children)
         self.every, self.trailing = every // MICROSECOND, trailing
+        if trailing:
+            self.keeps_back(every)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         fired: list[Match] = []
@@ -144,7 +145,7 @@ class ThrottleOf(Operator):
                 fired.append(match)
             elif not self.trailing:
                 moment.lost(Word.THROTTLED, match.events, "throttled")
-            elif match.events:
+            else:
                 back = kept(data[1], match)
                 if len(back[0]) > SPAN_CAP:
                     moment.lost(Word.EXPIRED, back[0][:1], "too many were kept back")
