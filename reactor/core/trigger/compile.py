@@ -17,7 +17,7 @@ from reactor.core.event import Event
 from reactor.core.field import Get, Path, Predicate, conjuncts
 from reactor.core.trigger import probe
 from reactor.core.trigger.absence import OverdueOf, SilentOf, UnlessOf
-from reactor.core.trigger.cover import CompleteOf
+from reactor.core.trigger.cover import CompleteOf, UncoveredOf
 from reactor.core.trigger.expression import (
     Aggregate,
     AtLeast,
@@ -187,7 +187,8 @@ class _Compiler:
                 else:
                     said = expected
                 number, children = self._one(of, above)
-                return CompleteOf(number, children, str(of), said, window, who, asked, incomplete)
+                kind = UncoveredOf if incomplete else CompleteOf
+                return kind(number, children, str(of), said, window, who, asked)
             case _:
                 assert_never(pattern)
 

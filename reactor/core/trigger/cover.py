@@ -1,10 +1,11 @@
-"""Sets that fill up: see `expression.Complete`, and `Incomplete` for it.
+"""Sets that fill up: see `expression.Complete`, and `expression.Incomplete` for it.
 
 State: (when touched, what is expected or None, ((member, its match), ...) in order of member).
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from reactor.core.trigger.operator import (
 )
 
 Expected = tuple[str, ...] | int | None
+Rows = list[tuple[str, Entry]]
 
 
 class CompleteOf(Operator):
@@ -43,29 +45,25 @@ class CompleteOf(Operator):
         window: timedelta,
         member: int,
         manifest: int | None,
-        incomplete: bool,
     ) -> None:
         super().__init__(number, children)
         self.name, self.expected = name, expected
         self.window, self.member, self.manifest = window // MICROSECOND, member, manifest
-        self.incomplete = incomplete
-        self.concludes = incomplete  # pyright: ignore[reportAttributeAccessIssue]
         self._hold = self.window + self.lateness
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         fired: list[Match] = []
         for _, match in arrivals:
             data = moment.get(self.number, match.key)
-            expected: Expected = data[1] if data else self.expected
             members: dict[str, Entry] = dict(data[2]) if data else {}
-            if self.manifest is not None:
-                expected = match.value(self.manifest) or expected
+            expected = self._asked(match, data)
             self._add(members, expected, match, moment)
             self._prune(members, expected, moment)
             chosen = self._covered(members, expected)
             if chosen:
-                if not self.incomplete:
-                    fired.append(merged(match.key, chosen, self._label(chosen)))
+                fired.append(merged(match.key, list(chosen.values()), self._label(chosen)))
+                rest = events_of(entry for name, entry in members.items() if name not in chosen)
+                moment.lost(Word.FILTERED, rest, "it was complete without it")
                 members, expected = {}, self.expected
             self._rest(match.key, moment.now, expected, members, moment)
         return fired
@@ -75,12 +73,6 @@ class CompleteOf(Operator):
         if data is None:
             return []
         touched, expected, members = data[0], data[1], dict(data[2])
-        if self.incomplete and members:
-            first = min(entry[1] for entry in members.values())
-            came = [entry for entry in members.values() if entry[1] <= first + self.window]
-            label = f"{self._label(came)} but not {self._missing(members, expected)}"
-            moment.put(self.number, key, None)
-            return [merged(key, came, label)._replace(time=first + self.window)]
         upto = moment.upto(self.sources)
         if moment.now - touched > self.window + IDLE_LIMIT:
             self._expire(members, expected, moment.now - self._hold, moment)
@@ -97,11 +89,8 @@ class CompleteOf(Operator):
     def _add(
         self, members: dict[str, Entry], expected: Expected, match: Match, moment: Moment
     ) -> None:
-        name, entry = match.value(self.member), match[:4]
+        name, entry = self._named(match, expected, moment), match[:4]
         if name is None:
-            return
-        if self.manifest is None and isinstance(expected, tuple) and name not in expected:
-            moment.lost(Word.FILTERED, match.events, f"{name} is not expected")
             return
         before = members.get(name)
         if before is not None and order(before) > order(entry):
@@ -114,8 +103,26 @@ class CompleteOf(Operator):
             oldest = min(members, key=lambda each: order(members[each]))
             moment.lost(Word.EXPIRED, members.pop(oldest)[0], f"more than {SPAN_CAP:,} members")
 
+    def _asked(self, match: Match, data: Data | None) -> Expected:
+        """What is expected, as a match says or was said before."""
+        expected: Expected = data[1] if data else self.expected
+        return expected if self.manifest is None else match.value(self.manifest) or expected
+
+    def _named(self, match: Match, expected: Expected, moment: Moment) -> str | None:
+        """Which member a match is, if it is one."""
+        name: str | None = match.value(self.member)
+        if name is None:
+            said = self.manifest is not None and match.value(self.manifest)
+            why = "it only says what is expected" if said else "it is no member"
+        elif self.manifest is None and isinstance(expected, tuple) and name not in expected:
+            name, why = None, f"{name} is not expected"
+        else:
+            return name
+        moment.lost(Word.FILTERED, match.events, why)
+        return None
+
     def _prune(self, members: dict[str, Entry], expected: Expected, moment: Moment) -> None:
-        if members and not self.incomplete:
+        if members:
             newest = max(entry[1] for entry in members.values())
             self._expire(members, expected, newest - self._hold, moment)
 
@@ -127,20 +134,20 @@ class CompleteOf(Operator):
             why = f"{self._missing(members, expected)} did not come in time"
             moment.lost(Word.EXPIRED, events_of(members.pop(name) for name in gone), why)
 
-    def _covered(self, members: dict[str, Entry], expected: Expected) -> list[Entry]:
+    def _covered(self, members: dict[str, Entry], expected: Expected) -> dict[str, Entry]:
         """The members' matches if all that is expected is there, within the window."""
         if expected is None or not members:
-            return []
+            return {}
         newest = max(entry[1] for entry in members.values())
         inside = {n: e for n, e in members.items() if e[1] >= newest - self.window}
         if isinstance(expected, int):
-            return list(inside.values()) if len(inside) >= expected else []
+            return inside if len(inside) >= expected else {}
         if any(name not in inside for name in expected):
-            return []
-        return [inside[name] for name in expected]
+            return {}
+        return {name: inside[name] for name in expected}
 
-    def _label(self, chosen: Sequence[Entry]) -> str:
-        return labels(sorted(chosen, key=order))
+    def _label(self, chosen: dict[str, Entry]) -> str:
+        return labels(sorted(chosen.values(), key=order))
 
     def _missing(self, members: dict[str, Any], expected: Expected) -> str:
         if expected is None:
@@ -163,13 +170,81 @@ class CompleteOf(Operator):
         if not members and expected == self.expected:
             moment.put(self.number, key, None)
             return
-        if self.incomplete and members:
-            due = min(entry[1] for entry in members.values()) + self.window
-        else:
-            last = touched + self.window + IDLE_LIMIT + 1
-            due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
+        last = touched + self.window + IDLE_LIMIT + 1
+        due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
         if not members and moment.now > touched + self._hold:
             moment.put(self.number, key, None)
             return
         data = (touched, expected, tuple(sorted(members.items())))
         moment.put(self.number, key, data, due)
+
+
+class UncoveredOf(CompleteOf):
+    """See `expression.Incomplete`, of a set.
+
+    State: (when touched, what is expected or None, ((member, its match), ...) in order of matches).
+    """
+
+    concludes = True
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        for _, match in arrivals:
+            data = moment.get(self.number, match.key)
+            rows: Rows = list(data[2]) if data else []
+            expected = self._asked(match, data)
+            name = self._named(match, expected, moment)
+            if name is not None:
+                insort(rows, (name, match[:4]), key=_when)
+                if len(rows) > SPAN_CAP:
+                    moment.lost(Word.EXPIRED, rows.pop(0)[1][0], f"more than {SPAN_CAP:,} wait")
+            # What is expected may just have been said: all that waits is looked at then.
+            self._settle(rows, expected, moment)
+            self._keep(match.key, expected, rows, moment)
+        return []
+
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        data = moment.get(self.number, key)
+        if data is None or not data[2]:
+            moment.put(self.number, key, None)
+            return []
+        expected: Expected = data[1]
+        end: int = data[2][0][1][1] + self.window
+        came = {name: entry for name, entry in data[2] if entry[1] <= end}
+        entries = [entry for _, entry in data[2] if entry[1] <= end]
+        rows = [row for row in data[2] if row[1][1] > end]
+        self._settle(rows, expected, moment)
+        self._keep(key, expected if rows else self.expected, rows, moment)
+        label = f"{self._label(came)} but not {self._missing(came, expected)}"
+        return [merged(key, entries, label)._replace(time=end)]
+
+    def _settle(self, rows: Rows, expected: Expected, moment: Moment) -> None:
+        """Takes out what was complete within the window of what came first.
+
+        What lies beyond that window is looked at once it is over, in the order of event time.
+        """
+        while at := self._complete_at(rows, expected):
+            used = [row[1] for row in rows if row[1][1] <= at]
+            moment.lost(Word.FILTERED, events_of(used), "it was complete in time")
+            del rows[: len(used)]
+
+    def _complete_at(self, rows: Rows, expected: Expected) -> int | None:
+        came: dict[str, Entry] = {}
+        for at, (name, entry) in enumerate(rows):
+            if entry[1] > rows[0][1][1] + self.window:
+                return None
+            came[name] = entry
+            ends = at + 1 == len(rows) or rows[at + 1][1][1] > entry[1]
+            if ends and self._covered(came, expected):
+                return entry[1]
+        return None
+
+    def _keep(self, key: str | None, expected: Expected, rows: Rows, moment: Moment) -> None:
+        if not rows and expected == self.expected:
+            moment.put(self.number, key, None)
+            return
+        due = rows[0][1][1] + self.window + self.lag if rows else moment.now + self._hold
+        moment.put(self.number, key, (moment.now, expected, tuple(rows)), due)
+
+
+def _when(row: tuple[str, Entry]) -> tuple[int, int]:
+    return order(row[1])
