@@ -20,9 +20,12 @@ from reactor.core.trigger.operator import (
     Operator,
 )
 
+TIMES_CAP = 100
+"""How many times that a value passed are kept, for what comes late."""
+
 
 class DistinctOf(Operator):
-    """State: a row a value: (event time of the one that passed, when it came)."""
+    """State: a row a value: (event times of those that passed, when the last of them came)."""
 
     def __init__(
         self, number: int, children: Sequence[Operator], probe: int, ttl: timedelta
@@ -35,23 +38,26 @@ class DistinctOf(Operator):
         for _, match in arrivals:
             row = place(match.key, written(match.value(self.probe)))
             passed = moment.get(self.number, row)
-            if passed is not None and abs(match.time - passed[0]) < self.ttl:
+            times: tuple[int, ...] = passed[0] if passed is not None else ()
+            if any(abs(match.time - time) < self.ttl for time in times):
                 moment.lost(Word.DEDUPLICATED, match.events, "its value had passed")
                 continue
             fired.append(match)
-            latest = match.time if passed is None else max(match.time, passed[0])
-            due = moment.now + self.ttl + self.lateness + 1
-            moment.put(self.number, row, (latest, moment.now), due)
+            life = self.ttl + self.lateness
+            times = tuple(sorted((*times, match.time)))[-TIMES_CAP:]
+            before = self.read_by(times[-1], moment) - life
+            times = tuple(time for time in times if time >= before)
+            moment.put(self.number, row, (times, moment.now), moment.now + life + 1)
         return fired
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
         data = moment.get(self.number, key)
         if data is None:
             return []
-        passed, came = data
+        times, came = data
         upto, life = moment.upto(self.sources), self.ttl + self.lateness
         silent = moment.now - came > life + IDLE_LIMIT
-        if silent or (upto is not None and passed + life < upto):
+        if silent or (upto is not None and times[-1] + life < upto):
             moment.put(self.number, key, None)
         else:
             later = min(moment.now + max(life, moment.now - came), came + life + IDLE_LIMIT)

@@ -96,7 +96,10 @@ class CountOf(WindowOf):
             for _, match in group:
                 entry = match[:4]
                 entries = placed(entries, entry)
-                entries = self._expired(entries, entries[-1][1] - self._hold, moment)
+                newest = entries[-1][1]
+                if entries[0][1] < newest - self._hold:
+                    before = self.read_by(newest, moment) - self._hold
+                    entries = self._expired(entries, before, moment)
                 start = self._full(entries, entry)
                 if start is not None:
                     end = start + self.n
@@ -189,7 +192,9 @@ class AggregateOf(WindowOf):
     def _one(self, key: str | None, match: Match, value: float, moment: Moment) -> Match | None:
         data = moment.get(self.number, key)
         entries: tuple[Entry, ...] = data[1] if data else ()
-        held: bool = data[2] if data else False
+        # What has left the window before this came leaves nothing behind: row or not, it is empty.
+        empty = not entries or match.time > entries[-1][1] + self.window
+        held: bool = data[2] if data and not empty else False
         # The number travels behind the values of its match.
         entries = placed(entries, (*match[:3], (*match.values, value)))
         entries = self._expired(entries, entries[-1][1] - self._hold, moment)
