@@ -1,0 +1,35 @@
+"""Every operator, and what is composed of them, against slow and obvious references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from reactor.core.trigger.expression import Trigger
+from tests.unit.core.depth import examples
+from tests.unit.core.reference.expressions import deep, flat, keyed
+from tests.unit.core.reference.history import HISTORIES, Writer, expected, lived
+
+
+def agrees(trigger: Trigger, history: Any, steps: bool) -> None:
+    note(str(trigger))
+    live = lived(trigger, Writer().turns(history), steps)
+    assert live.heard == expected(trigger, live.turns)
+
+
+@examples(60)
+@given(flat(), st.booleans(), HISTORIES, st.booleans())
+def test_an_operator_fires_as_its_reference_does(
+    trigger: Trigger, key: bool, history: Any, steps: bool
+) -> None:
+    agrees(keyed(trigger, key), history, steps)
+
+
+@examples(60)
+@given(deep(), st.booleans(), HISTORIES, st.booleans())
+def test_operators_on_operators_fire_as_their_references_do(
+    trigger: Trigger, key: bool, history: Any, steps: bool
+) -> None:
+    agrees(keyed(trigger, key), history, steps)
