@@ -75,11 +75,13 @@ async def from_store(url: str, since: datetime | None, until: datetime | None) -
         found = await events(reading, since, until)
         reads = _reads(await reading.history_versions())
         filtered = await reading.filtered()
+        end = await reading.history_end()
     if since is None:
         begun = [*(event.received for _, event in found[:1]), *(read.since for read in reads)]
         since = min(begun, default=None)
     lines = [document(seq, event) for seq, event in found]
-    return Past(lines, since, until or datetime.now(UTC), reads, filtered)
+    # What a service that is down would have done since then is nobody's history.
+    return Past(lines, since, until or end or datetime.now(UTC), reads, filtered)
 
 
 async def events(

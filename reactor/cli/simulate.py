@@ -96,7 +96,8 @@ def _lived(definition: Definition, past: Past, name: str) -> _Life:
         found = recording(definition.graph, past.lines)
     except ReactorError as error:
         raise BadUsage(str(error)) from None
-    _remark(definition.graph, found, name)
+    if past.reads is None:
+        _remark(definition.graph, found, name)
     found.events = [
         event
         for event in found.events

@@ -6,18 +6,16 @@ over, what was collected still fires when its time comes, but nothing is conclud
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from reactor.core.event import Event
 from reactor.pipeline import Definition
 from reactor.simulation.chronicle import Firing
-from reactor.simulation.simulation import Simulation
+from reactor.simulation.simulation import Simulation, Watch
 
 LOOKAHEAD = timedelta(days=31)
 """How long what was collected has to fire once the record is over."""
-
-Watch = Callable[[Sequence[Event]], Iterable[Event]]
 
 
 def backtest(
@@ -35,7 +33,7 @@ def backtest(
     heard = definition.graph.heard()
     played = bool(heard) and not any(each.source.startswith("asset:") for each in events)
     simulation = Simulation(definition, start, keep="firings", plays=played)
-    simulation.replay(watch(events))
+    simulation.replay(events, watch)
     if end is not None:
         simulation.until(max(end, simulation.now))
     else:

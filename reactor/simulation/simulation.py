@@ -11,7 +11,7 @@ handed in at an instant comes after those, but one of a replay comes before them
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,11 +39,14 @@ from reactor.core.trigger.expression import Source
 from reactor.core.verdict import Status, Verdict, fates, status
 from reactor.core.why import why_not_asset, why_not_rule
 from reactor.pipeline import DeclaredAsset, Definition, Pipeline
+from reactor.simulation.ahead import Ahead
 from reactor.simulation.asking import record
 from reactor.simulation.chronicle import Chronicle, Firing, Keep
 from reactor.simulation.life import heard, observing, recorded
 from reactor.simulation.script import Script
 from reactor.simulation.telling import lanes, story, timeline
+
+Watch = Callable[[Sequence[Event]], Iterable[Event]]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _BEGUN = datetime.now(UTC) - timedelta(minutes=1)
@@ -85,6 +88,7 @@ class Simulation:
         self._numbers = 0
         self._heard = heard(self.definition.graph)
         self._read: dict[str, datetime] = {}
+        self._ahead = Ahead(())
         self._clocks: list[tuple[datetime, str, Event, Iterator[Event]]] = []
         for source in self._heard.values() if self._ticks else ():
             self._wind(source.name, source.ticks(self.now))
@@ -106,15 +110,17 @@ class Simulation:
         self._turn(self._caught_up())
         return self._settle(self.now)
 
-    def replay(self, events: Iterable[Event]) -> Simulation:
+    def replay(self, events: Sequence[Event], watch: Watch = iter) -> Simulation:
         """Hands in what was received elsewhere, each event at the instant it was `received`.
 
-        They come in that order, none before the simulation's own time. Time ends with the last
-        of them: say `later` to see what is still to come.
+        They come in that order, none before the simulation's own time. What happened and was
+        received only later counts as not read before. Time ends with the last of them: say `later`
+        to see what is still to come. `watch` sees them go by.
 
         Raises: ReactorError for an event out of order. Cost: one turn for each instant.
         """
-        for at, inputs in self._together(events):
+        self._ahead = Ahead(events)
+        for at, inputs in _together(watch(events)):
             if at < self.now:
                 raise ReactorError(
                     f"an event was received at {at.isoformat()}, and it is {self.now.isoformat()}",
@@ -122,31 +128,12 @@ class Simulation:
                 )
             self._settle(at, before=True)
             self.now = at
-            for name in {each.sensor for each in inputs}:
-                self._read[name] = at
-            self._turn(inputs)
+            for name, some in inputs:
+                self._ahead.passed(name, len(some))
+            self._turn([Arrived(name, some, self._reads(name)) for name, some in inputs])
         self._settle(self.now)
         self._turn(self._caught_up())
         return self._settle(self.now)
-
-    def _together(self, events: Iterable[Event]) -> Iterator[tuple[datetime, list[Arrived]]]:
-        """The events of each instant, as one sensor after the other saw them."""
-        behind = self._behind
-        at: datetime | None = None
-        inputs: list[Arrived] = []
-        some: list[Event] = []
-        source = ""
-        for event in events:
-            if event.received != at:
-                if at is not None:
-                    yield at, inputs
-                at, inputs, source = event.received, [], ""
-            if event.source != source:
-                source, some = event.source, []
-                inputs.append(Arrived(source, some, None if source in behind else at))
-            some.append(event)
-        if at is not None:
-            yield at, inputs
 
     def later(self, length: Duration) -> Simulation:
         """Lets time pass: schedules tick, timers ring, retries start, steps end."""
@@ -323,19 +310,17 @@ class Simulation:
         return replace(event, time=self.now if undated else event.time, received=self.now)
 
     def _reads(self, sensor: str) -> datetime | None:
-        """Until when a sensor has been read with what it hands in now."""
-        if sensor in self._behind:
+        """Until when a sensor has been read with what it hands in now; None if that is not new."""
+        upto = self._ahead.upto(sensor, self.now)
+        if sensor in self._behind or self._read.get(sensor) == upto:
             return None
-        self._read[sensor] = self.now
-        return self.now
+        self._read[sensor] = upto
+        return upto
 
     def _caught_up(self, sensors: Iterable[str] | None = None) -> list[Input]:
         """What the sensors, or all of them, say that have nothing more until now."""
-        return [
-            Arrived(name, (), self._reads(name))
-            for name in (self._heard if sensors is None else sensors)
-            if name not in self._behind and self._read.get(name) != self.now
-        ]
+        names = self._heard if sensors is None else sensors
+        return [Arrived(name, (), upto) for name in names if (upto := self._reads(name))]
 
     def _settle(self, until: datetime, before: bool = False) -> Simulation:
         """Carries out all that is due by `until` (or `before` it), in order."""
@@ -404,6 +389,25 @@ class Simulation:
 
 def _attempt(outcome: Finished) -> tuple[int, int]:
     return outcome.step, outcome.number
+
+
+def _together(events: Iterable[Event]) -> Iterator[tuple[datetime, list[tuple[str, list[Event]]]]]:
+    """The events of each instant, as one sensor after the other saw them."""
+    at: datetime | None = None
+    seen: list[tuple[str, list[Event]]] = []
+    some: list[Event] = []
+    source = ""
+    for event in events:
+        if event.received != at:
+            if at is not None:
+                yield at, seen
+            at, seen, source = event.received, [], ""
+        if event.source != source:
+            source, some = event.source, []
+            seen.append((source, some))
+        some.append(event)
+    if at is not None:
+        yield at, seen
 
 
 def _instant(moment: datetime | str) -> datetime:

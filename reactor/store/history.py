@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from reactor.core.event import Event
 from reactor.store import matches, schema
-from reactor.store.encoding import from_text, micros
+from reactor.store.encoding import from_text, instant, micros
 from reactor.store.loading import CHUNK, to_event
 from reactor.store.showing import Row, rows
 
@@ -30,11 +30,11 @@ def events(
     return [(row[0], to_event(row)) for row in connection.execute(query)]
 
 
-def count_events(connection: sa.Connection) -> int:
-    """About how many events there are."""
-    seq = schema.event.c.seq
-    low, high = connection.execute(sa.select(sa.func.min(seq), sa.func.max(seq))).one()
-    return high - low + 1 if high else 0
+def end(connection: sa.Connection) -> datetime | None:
+    """The last instant at which something came in or fired."""
+    last = (sa.func.max(schema.event.c.received), sa.func.max(schema.firing.c.at))
+    known = [at for each in last if (at := connection.scalar(sa.select(each))) is not None]
+    return instant(max(known)) if known else None
 
 
 def firings(

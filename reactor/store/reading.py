@@ -136,9 +136,9 @@ class Reading:
         """See `history.events`: since, until, after."""
         return await self._read(lambda connection: history.events(connection, **which))
 
-    async def history_size(self) -> int:
-        """About how many events there are."""
-        return await self._read(history.count_events)
+    async def history_end(self) -> datetime | None:
+        """The last instant at which something came in or fired."""
+        return await self._read(history.end)
 
     async def history_firings(self, **which: Any) -> list[Row]:
         """See `history.firings`: since, until, after."""

@@ -200,6 +200,18 @@ def test_a_replayed_event_at_the_very_end_of_a_window_was_there() -> None:
         assert fired(sim) == []
 
 
+def test_an_event_that_was_received_late_was_waited_for() -> None:
+    """As the service had to: it knew that the sensor had more to say."""
+    late = replace(event("b", 120), received=START + timedelta(seconds=900))
+    with simulate(only(A.unless(B, within="5m"))) as sim:
+        sim.replay([event("a", 0), late]).later("1h")
+        assert fired(sim) == []
+    after = replace(event("b", 420), received=START + timedelta(seconds=900))
+    with simulate(only(A.unless(B, within="5m"))) as sim:
+        sim.replay([event("a", 0), after]).later("1h")
+        assert fired(sim) == [300], "by then it was known that nothing came in time"
+
+
 def test_events_of_one_instant_are_replayed_together() -> None:
     with simulate(only((A & B).within("1m"))) as sim:
         sim.replay([event("a", 5), event("b", 5), event("a", 5)])
