@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _IDS = ("webhook-id", "x-github-delivery", "idempotency-key")
 _PRIVATE = re.compile(r"authorization|cookie|signature|token|secret|password|api-?key")
 _HEADERS, _HEADER_LENGTH = 64, 1024
-_SPEAKS_EVERY = 0.5
+_SPEAKS_EVERY = 1.0
 _tests = count()
 
 
