@@ -16,7 +16,7 @@ from reactor.core.listener import Listener
 from reactor.core.place import Path
 from reactor.core.predicate import Callback, Predicate, Test, every
 from reactor.core.sharing import Sharing
-from reactor.core.shelf import Shelf
+from reactor.core.shelf import finder
 from reactor.core.trigger.compile import Entry
 from reactor.core.way import Choice, Way, ways
 
@@ -93,19 +93,15 @@ def _calls(predicate: Predicate) -> bool:
     return isinstance(predicate, Callback) or any(map(_calls, predicate.parts))
 
 
-@dataclass(eq=False, slots=True)
-class _Candidate:
-    """Leaves with what is left to ask of an event."""
-
-    hits: list[Hit]
-    test: Test | None
+_Candidate = tuple[list[Hit], Test | None]
+"""Leaves with what is left to ask of an event."""
 
 
 def _candidate(gate: Gate, tests: list[Test]) -> _Candidate:
     types = gate.types
     if types is not None:
         tests = [lambda event: event.type in types, *tests]
-    return _Candidate(gate.hits, every(tests) if tests else None)
+    return gate.hits, every(tests) if tests else None
 
 
 def _build(gates: Sequence[Gate]) -> Callable[[Event], Found]:
@@ -127,7 +123,10 @@ def _build(gates: Sequence[Gate]) -> Callable[[Event], Found]:
             always.append(candidate)
         else:
             by_path.setdefault(way.path, []).append((way, candidate))
-    return _looker(always, _shelves(placed, by_path, sharing), sharing)
+    finders = _finders(placed, by_path, sharing)
+    if always:
+        finders.append((lambda event: always, _Whole(())))
+    return _looker(finders)
 
 
 def _rest(gate: Gate, way: Way | None) -> list[Predicate]:
@@ -151,49 +150,41 @@ class _Whole:
         return self._made
 
 
-def _shelves(
+_Finder = tuple[Callable[[Event], Sequence[_Candidate]], _Whole]
+"""What finds candidates, and all of them for when it cannot."""
+
+
+def _finders(
     placed: Sequence[tuple[Gate, Way | None]],
     by_path: dict[Path, list[tuple[Way, _Candidate]]],
     sharing: Sharing,
-) -> list[tuple[Shelf[_Candidate], _Whole]]:
+) -> list[_Finder]:
     gates: dict[Path, list[Gate]] = {}
     for gate, way in placed:
         if way is not None:
             gates.setdefault(way.path, []).append(gate)
-    found: list[tuple[Shelf[_Candidate], _Whole]] = []
+    found: list[_Finder] = []
     for path, entries in by_path.items():
         whole = _Whole(gates[path])
-        found.append((Shelf(sharing.get(path), entries, whole), whole))
+        found.append((finder(sharing.get(path), entries, whole), whole))
     return found
 
 
-def _looker(
-    always: list[_Candidate],
-    shelves: Sequence[tuple[Shelf[_Candidate], _Whole]],
-    sharing: Sharing,
-) -> Callable[[Event], Found]:
-    finders = [(shelf.find, whole) for shelf, whole in shelves]
-    turn = sharing.turn if sharing.needed else None
-
+def _looker(finders: Sequence[_Finder]) -> Callable[[Event], Found]:
     def look(event: Event) -> Found:
-        if turn is not None:
-            turn()
-        candidates = always.copy()
-        for find, whole in finders:
-            try:
-                some = find(event)
-            except Exception:  # noqa: BLE001 - a property of a user's model; each leaf will tell
-                some = whole()
-            candidates += some
         found: list[Hit] = []
         failed: list[tuple[Hit, Exception]] = []
-        for candidate in candidates:
-            test = candidate.test
+        for find, whole in finders:
             try:
-                if test is None or test(event):
-                    found += candidate.hits
-            except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
-                failed += [(hit, error) for hit in candidate.hits]
+                candidates = find(event)
+            except Exception:  # noqa: BLE001 - a property of a user's model; each leaf will tell
+                candidates = whole()
+            for hits, test in candidates:
+                try:
+                    if test is None or test(event):
+                        found += hits
+                except Exception as error:  # noqa: BLE001 - a user's predicate stops nothing else
+                    failed += [(hit, error) for hit in hits]
         return found, failed
 
     return look

@@ -55,6 +55,8 @@ class Intervals(Generic[T]):
 
         Cost: O(log n + the number of them).
         """
+        if value != value:
+            return []  # NaN lies nowhere, and would mislead the search
         ends = self._ends
         number = bisect_left(ends, value)
         number += number + (number < len(ends) and ends[number] == value)

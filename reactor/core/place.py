@@ -9,6 +9,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from types import NoneType
 from typing import Any, Literal, cast
 
 from reactor.core.event import Event
@@ -83,13 +85,19 @@ def _meta_getter(steps: tuple[Step, ...]) -> Get:
             raise ValueError(f"meta has {', '.join(META)} and header['name'], not {shown}")
 
 
-def _descend(value: Any, step: Step) -> Any:
+def _descend(value: object, step: Step) -> Any:
     if isinstance(step, int):
         items = cast("list[Any]", value) if isinstance(value, (list, tuple)) else []
         return items[step] if -len(items) <= step < len(items) else MISSING
     if isinstance(value, dict):
         return cast("dict[str, Any]", value).get(step, MISSING)
-    if isinstance(value, (str, bytes, int, float, list, tuple, set)) or value is None:
+    if _without_attributes(type(value)):
         return MISSING
     found = getattr(value, step, MISSING)
     return MISSING if callable(found) else found
+
+
+@lru_cache(maxsize=1_024)
+def _without_attributes(kind: type[object]) -> bool:
+    """Whether the attributes of such values are no fields."""
+    return issubclass(kind, (str, bytes, int, float, list, tuple, set, NoneType))

@@ -32,14 +32,19 @@ class Prefixes(Generic[T]):
             open_.append(number)
 
     def of(self, text: str) -> list[T]:
-        """What stands for the prefixes of a text, the longest first.
+        """What stands for the prefixes of a text, the longest first; not to be changed.
 
         Cost: O(log n + how deep prefixes lie in one another).
         """
-        found: list[T] = []
         number = bisect_right(self._texts, text) - 1
+        while number >= 0 and not text.startswith(self._texts[number]):
+            number = self._shorter[number]
+        if number < 0:
+            return []
+        if self._shorter[number] < 0:
+            return self._items[number]
+        found: list[T] = []
         while number >= 0:
-            if found or text.startswith(self._texts[number]):
-                found += self._items[number]
+            found += self._items[number]
             number = self._shorter[number]
         return found

@@ -2,8 +2,8 @@
 
 Knows: which parts of predicates, and which places, occur more than once. Refuses to know: rules.
 
-Law: what is shared is pure, so that asking once is as good as asking each time; an error is raised
-for each that asks.
+Law: an event does not change and what is shared is pure, so that asking once is as good as asking
+each time; an error is raised for each that asks.
 """
 
 from __future__ import annotations
@@ -18,18 +18,13 @@ from reactor.core.predicate import AnyItem, Build, Compare, Exists, Predicate, T
 
 
 class Sharing(Build):
-    """Makes functions that remember their answer, for what occurs more than once.
-
-    `turn` must be called before each event: an answer is remembered until then.
-    """
+    """Makes functions that remember their answer on the latest event, for what several ask."""
 
     def __init__(self, predicates: Iterable[Predicate], paths: Iterable[Path] = ()) -> None:
-        self._now = [0]
         self._uses: Counter[Hashable] = Counter(paths)
         self._made: dict[Hashable, Callable[[Event], Any]] = {}
         for predicate in predicates:
             self._count(predicate)
-        self.needed = any(number > 1 for number in self._uses.values())
 
     def _count(self, predicate: Predicate) -> None:
         if _hashable(predicate):
@@ -41,10 +36,6 @@ class Sharing(Build):
         for part in predicate.parts:
             self._count(part)
 
-    def turn(self) -> None:
-        """Forgets all answers."""
-        self._now[0] += 1
-
     def get(self, path: Path) -> Get:
         return self._shared(path, path.getter)
 
@@ -55,7 +46,7 @@ class Sharing(Build):
         if not _hashable(key) or self._uses[key] < 2:
             return make()
         if key not in self._made:
-            self._made[key] = _once(make(), self._now)
+            self._made[key] = _once(make())
         return self._made[key]
 
 
@@ -67,20 +58,23 @@ def _hashable(key: Any) -> bool:
     return True
 
 
-def _once(ask: Callable[[Event], Any], now: list[int]) -> Callable[[Event], Any]:
-    asked, answer, error = -1, None, None
+def _once(ask: Callable[[Event], Any]) -> Callable[[Event], Any]:
+    asked: Event | None = None
+    answer: Any = None
+    error: Exception | None = None
 
     def answered(event: Event) -> Any:
         nonlocal asked, answer, error
-        if asked != now[0]:
-            answer = error = None
-            try:
-                answer = ask(event)
-            except Exception as raised:  # noqa: BLE001 - raised below, for each that asks
-                error = raised
-            asked = now[0]
-        if error is not None:
-            raise error
+        if event is asked:
+            if error is not None:
+                raise error
+            return answer
+        asked, error = event, None
+        try:
+            answer = ask(event)
+        except Exception as raised:
+            error = raised
+            raise
         return answer
 
     return answered

@@ -50,9 +50,9 @@ _KINDS: dict[type, Kind] = {
 }
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """What a value stands for when it is compared."""
-    kind = cast("type[object]", type(value))
+    kind = type(value)
     if kind in SIMPLE:
         return value
     if isinstance(value, Enum):
@@ -71,9 +71,9 @@ def stands_for_text(type_: type) -> bool:
     return type_.__module__ in _TEXTS
 
 
-def kind_of(value: Any) -> Kind | None:
+def kind_of(value: object) -> Kind | None:
     """The kind of a plain value; values of one kind have an order, None is everything else."""
-    return _KINDS.get(cast("type[object]", type(value)))
+    return _KINDS.get(type(value))
 
 
 def spelled(text: str) -> datetime | None:
@@ -109,8 +109,7 @@ def judge(op: str, constant: Any) -> Judge:
         case "in":
             return _among(constant)
         case "between":
-            low, high = judge(">=", constant[0]), judge("<=", constant[1])
-            return lambda value: low(value) and high(value)
+            return _between(*constant)
         case "contains":
             return _containing(constant)
         case "startswith":
@@ -137,7 +136,7 @@ def _compared(compare: Callable[[Any, Any], Any], constant: Any) -> Judge:
         return _dated(compare, constant)
     moment = spelled(constant) if isinstance(constant, str) else None
 
-    def holds(value: Any) -> bool:
+    def holds(value: object) -> bool:
         other = constant
         if type(value) not in SIMPLE:
             value = plain(value)
@@ -149,6 +148,22 @@ def _compared(compare: Callable[[Any, Any], Any], constant: Any) -> Judge:
             return False
 
     return holds
+
+
+def _between(low: Any, high: Any) -> Judge:
+    least, most = plain(low), plain(high)
+    above, below = judge(">=", low), judge("<=", high)
+    numbers = type(least) in _NUMBERS and type(most) in _NUMBERS
+
+    def holds(value: object) -> bool:
+        if numbers and type(value) in _NUMBERS:
+            return least <= value <= most
+        return above(value) and below(value)
+
+    return holds
+
+
+_NUMBERS = frozenset({int, float})
 
 
 def _dated(compare: Callable[[Any, Any], Any], constant: datetime) -> Judge:

@@ -165,7 +165,7 @@ class Choice:
                 crowd, order = self._uses[path, prefix, "prefix"], 1
             case Within(interval=(low, high)):
                 crowd, order = self._crowd(way), 2 if low and high else 3
-        return max(0, crowd.bit_length() - 4), order, crowd
+        return max(0, crowd.bit_length() - 2), order, crowd
 
     def _crowd(self, way: Within) -> int:
         """How many intervals hold an end of this one."""

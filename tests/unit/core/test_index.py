@@ -291,6 +291,7 @@ def test_what_several_rules_ask_is_asked_once_for_each_event_however_deep_it_sta
     )
     assert found(index, event({"n": 5})) == ["r0", "r1", "r3"]
     assert ask.numbers == [1]
+    # Another event, though it looks the same, is asked anew.
     assert found(index, event({"n": 5})) == ["r0", "r1", "r3"]
     assert ask.numbers == [1, 1]
 
