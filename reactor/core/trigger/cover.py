@@ -131,8 +131,9 @@ class CompleteOf(Operator):
     ) -> None:
         gone = [name for name, entry in members.items() if entry[1] < before]
         if gone:
-            why = f"{self._missing(members, expected)} did not come in time"
-            moment.lost(Word.EXPIRED, events_of(members.pop(name) for name in gone), why)
+            left = {name: members.pop(name) for name in gone}
+            why = f"{self._missing(left, expected)} did not come in time"
+            moment.lost(Word.EXPIRED, events_of(left.values()), why)
 
     def _covered(self, members: dict[str, Entry], expected: Expected) -> dict[str, Entry]:
         """The members' matches if all that is expected is there, within the window."""
