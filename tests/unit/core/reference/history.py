@@ -17,6 +17,7 @@ from reactor.core.asset import Asset, Rule
 from reactor.core.decision import Arrived, Input, Restarted
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.ranges import numbers
 from reactor.core.trigger.expression import Trigger
 from tests.unit.core.reference.meaning import model_of
 from tests.unit.core.reference.model import Key
@@ -61,8 +62,13 @@ Heard = list[tuple[datetime, dict[Key, list[tuple[int, ...]]]]]
 
 @dataclass
 class Writer:
-    """Makes turns of moves, and keeps them honest."""
+    """Makes turns of moves, and keeps them honest; if `strict`, without any lateness.
 
+    What comes at one instant comes in a turn each, or all `at_once`.
+    """
+
+    strict: bool = False
+    at_once: bool = False
     now: datetime = START
     events: int = 0
     word: dict[str, datetime] = field(default_factory=dict)
@@ -72,6 +78,8 @@ class Writer:
         for wait, acts in history:
             self.now += wait * MINUTE
             inputs = [made for act in acts for made in self._inputs(act)]
+            if self.at_once and turns and turns[-1][0] == self.now:
+                inputs = [*turns.pop()[1], *inputs]
             turns.append((self.now, tuple(inputs)))
         for _ in range(END // 4):
             self.now += 4 * MINUTE
@@ -83,7 +91,8 @@ class Writer:
             _, taps, lag = act
             return [self._read(tap, self.now - lag * MINUTE) for tap in taps]
         _, tap, late, n, k, v, m = act
-        oldest = self.word.get(tap, START - 99 * MINUTE) - TAPS[tap].lateness
+        lateness = timedelta(0) if self.strict else TAPS[tap].lateness
+        oldest = self.word.get(tap, START - 99 * MINUTE) - lateness
         time = self.now - late * MINUTE
         if time <= oldest:
             time = self.now
@@ -106,6 +115,8 @@ class Live:
         rules = [Rule(f"r{n}", each, ("x",), observe=True) for n, each in enumerate(triggers)]
         self.stage = Stage(Graph.of("live", [Asset("x")], rules))
         self.numbers: dict[int, int] = {}
+        self.told: set[int] = set()
+        self.word: dict[str, datetime] = {}
         self.turns: list[Turn] = []
         self.heard: Heard = []
         self.turn(START, (Restarted(),))
@@ -113,7 +124,12 @@ class Live:
     def turn(self, now: datetime, inputs: Sequence[Input]) -> None:
         """One turn, and what it fired of the first rule."""
         self.stage.now = now
+        for each in inputs:
+            if isinstance(each, Arrived) and each.upto is not None:
+                self.word[each.sensor] = max(each.upto, self.word.get(each.sensor, each.upto))
         decision = self.stage.receive(*inputs)
+        self.told |= {seq for each in decision.facts.fired for m in each.matches for seq in m}
+        self.told |= {seq for fate in decision.facts.fates for seq in numbers(fate.events)}
         self.turns.append((now, tuple(inputs)))
         self.numbers |= {seq: int(event.subject) for seq, event in decision.facts.accepted}
         fired: dict[Key, list[tuple[int, ...]]] = {}
@@ -137,6 +153,12 @@ class Live:
         """The process dies; the next goes on from the rows, and the sensors say again what they
         had said."""
         self.stage.reactor = self.stage.loaded()
+        again = [Arrived(tap, (), upto) for tap, upto in self.word.items()]
+        self.turn(self.stage.now, (Restarted(), *again))
+
+    def tries(self, now: datetime, inputs: Sequence[Input]) -> None:
+        """A turn that could not be recorded."""
+        self.stage.reactor.undo(self.stage.reactor.receive(inputs, now))
 
 
 def lived(trigger: Trigger, turns: Sequence[Turn], steps: bool) -> Live:
@@ -147,6 +169,15 @@ def lived(trigger: Trigger, turns: Sequence[Turn], steps: bool) -> Live:
             live.wakes(now)
         live.turn(now, inputs)
     return live
+
+
+def by_time(heard: Heard) -> dict[datetime, dict[Key, list[tuple[int, ...]]]]:
+    """What was heard at each instant, in however many turns."""
+    told: dict[datetime, dict[Key, list[tuple[int, ...]]]] = {}
+    for now, fired in heard:
+        for key, matches in fired.items():
+            told.setdefault(now, {}).setdefault(key, []).extend(matches)
+    return told
 
 
 def expected(trigger: Trigger, turns: Sequence[Turn]) -> Heard:
