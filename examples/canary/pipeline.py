@@ -24,6 +24,7 @@ watch = Pipeline("watch", owner="platform@shop.example")
 # and a database later. That every part says it is well proves less than one canary that arrives.
 sent = KafkaTopic("canaries", model=Canary)
 facts = KafkaTopic("facts", model=Row)
+# What no rule lets in is not kept: of a busy table only the canaries.
 echoes = facts.where(~field.canary.is_null())
 
 # Each side is keyed by what it calls the canary. An echo that is on its way in the topic, and that

@@ -41,9 +41,12 @@ def test_the_echo_of_another_canary_does_not_count(sim):
     assert fired.key == "1"
 
 
-def test_ordinary_rows_do_not_count_either(sim):
-    sim.emit(canary("1")).later("20s").emit(an_ordinary_row()).later("1m")
+def test_ordinary_rows_do_not_count_and_are_not_kept(sim):
+    row = an_ordinary_row()
+    sim.emit(canary("1")).later("20s").emit(row).later("1m")
     assert sim.launched == ["diagnosis", "note_to_platform"]
+    assert sim.status(row) == "filtered"
+    assert "○" in sim.lanes()
 
 
 def test_an_echo_that_comes_too_late_does_not_take_the_alarm_back(sim):

@@ -18,6 +18,7 @@ class Payment(BaseModel):
 
 checkout = Pipeline("checkout", owner="payments@shop.example", pools={"providers": 1})
 
+# Some tills send what they could not send before: up to two minutes late, a failure still counts.
 payments = KafkaTopic("payments", model=Payment, lateness="2m")
 
 # One failure is somebody's wrong card. Five within a minute, with the same provider, are a failing

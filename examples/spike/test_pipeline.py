@@ -64,7 +64,7 @@ def test_it_takes_five_new_ones_to_say_so_again(sim):
 
 def test_one_that_comes_late_counts_for_when_it_happened(sim):
     fail(sim, 4, every="5s")
-    sim.emit(payment(status="paid")).later("90s")
+    sim.later("90s").emit(payment(status="failed"))
     assert sim.launched == []
     sim.emit(payment(status="failed", time=START + timedelta(seconds=30)))
     assert sim.launched == ["health_of_provider", "routing"]
