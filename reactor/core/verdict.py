@@ -98,7 +98,8 @@ class Launched:
 class Record:
     """An event and all that is known of it. `seq` is None if the event was not kept.
 
-    `began` says since when a rule reads as it does, `paused` holds (kind, name).
+    `began` says since when a rule reads as it does, `paused` holds (kind, name), and `unreadable` is
+    why the payload cannot be decoded any more.
     """
 
     event: Event
@@ -110,6 +111,7 @@ class Record:
     runs: Sequence[Launched] = ()
     began: Mapping[str, datetime] = field(default_factory=lambda: {})
     paused: frozenset[tuple[str, str]] = frozenset()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,9 @@ def _waits(waiting: Waiting) -> tuple[Status, str]:
 def concluded(rule: Rule, record: Record) -> Verdict:
     """What matching an event anew says of it."""
     event = record.event
+    if record.unreadable:
+        text = f"cannot judge it any more: its payload cannot be read: {record.unreadable}"
+        return Verdict(rule.name, Status.ACCEPTED, text)
     refused: list[str] = []
     for entry in compile_trigger(rule.trigger).entries:
         if entry.source.name != event.source:

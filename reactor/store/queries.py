@@ -5,7 +5,7 @@ Knows: which rows belong together. Refuses to know: who asks, and by which proto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -157,7 +157,19 @@ def events(
     if not aftermaths:
         return found
     became = aftermath(connection, [row["seq"] for row in found])
-    return [{**row, **became[row["seq"]]} for row in found]
+    wrong = _raised(connection, [row["id"] for row in found])
+    return [{**row, **became[row["seq"]], "raised": wrong.get(row["id"], [])} for row in found]
+
+
+def _raised(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Row]]:
+    """The errors that rules' own code raised for events, by the ids of these, oldest first."""
+    raised = schema.raised
+    found: dict[str, list[Row]] = {}
+    for start in range(0, len(ids), CHUNK):
+        query = sa.select(raised).where(raised.c.event.in_(ids[start : start + CHUNK]))
+        for row in rows(connection, query.order_by(raised.c.id).limit(10 * CHUNK)):
+            found.setdefault(row["event"], []).append(row)
+    return found
 
 
 def event(connection: sa.Connection, seq: int) -> Row | None:
@@ -168,18 +180,17 @@ def event(connection: sa.Connection, seq: int) -> Row | None:
     values = connection.execute(query).mappings().first()
     if values is None:
         return None
-    cause, raised = schema.cause.c, schema.raised
+    cause = schema.cause.c
     columns = [column.name for column in schema.firing.columns]
     named = naming(connection, schema.firing, "matches", columns, [seq])
     firings = [_counted(row) for row, _ in named]
     taken = sa.select(cause.run).where(cause.low <= seq, cause.high >= seq)
     runs = {each["run"] for each in firings if each["run"] is not None}
     runs.update(connection.scalars(taken))
-    wrong = sa.select(raised).where(raised.c.event == values["id"]).order_by(raised.c.id)
     return {
         **_event(values),
         "firings": firings,
         "fates": [row for row, _ in naming(connection, schema.fate, "events", FATE, [seq])],
-        "raised": rows(connection, wrong.limit(CHUNK)),
+        "raised": _raised(connection, [values["id"]]).get(values["id"], []),
         "runs": sorted(runs),
     }

@@ -14,6 +14,7 @@ import anyio
 from pydantic_core import from_json
 
 from reactor.core.decision import Fired, PredicateRaised, Word
+from reactor.core.errors import SensorError
 from reactor.core.event import Event
 from reactor.core.graph import nearest
 from reactor.core.run import RunStatus, StepStatus
@@ -46,7 +47,7 @@ _SETTLED = frozenset(list(Status)[: list(Status).index(Status.WAITING)])
 
 async def statuses(service: Service, rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The word for each event of a list, and a sentence; the rows come with their aftermaths."""
-    records = {row["seq"]: _brief(row) for row in rows}
+    records = {row["seq"]: _brief(service, row) for row in rows}
     found = {seq: told(service.graph, record) for seq, record in records.items()}
     unsettled = [seq for seq, verdicts in found.items() if status(verdicts) not in _SETTLED]
     waiting = service.briefly_waiting(unsettled)
@@ -62,21 +63,15 @@ async def statuses(service: Service, rows: Sequence[Row]) -> list[tuple[str, str
     ]
 
 
-def _brief(row: Row) -> Record:
+def _brief(service: Service, row: Row) -> Record:
     """What a list knows of an event."""
-    event = Event(
-        row["id"],
-        row["source"],
-        row["type"],
-        row["subject"],
-        _at(row["time"]),
-        _at(row["received"]),
-    )
+    event = _envelope(row)
     return Record(
         event,
         row["seq"],
         fired=[_fired(each) for each in row["firings"]],
         fates=[_met(each) for each in row["fates"]],
+        raised=_raised(service, row, event),
         runs=[
             Launched(each["id"], each["rule"], RunStatus(each["status"])) for each in row["runs"]
         ],
@@ -87,41 +82,47 @@ async def record(service: Service, row: Row) -> Record:
     """All that is known of one event, from its row as `Reading.event` answers it."""
     seq: int = row["seq"]
     kept = await service.read.original(seq)
-    event = _brief({**row, "runs": ()}).event if kept is None else restored(service, kept)
+    event, unreadable = restored(service, kept) if kept is not None else (_envelope(row), "")
     runs = [await service.read.run(id, events_limit=0) for id in row["runs"][-RUNS:]]
     return Record(
         event,
         seq,
         fired=[_fired(each) for each in row["firings"]],
         fates=[_met(each) for each in row["fates"]],
-        raised=[
-            PredicateRaised(each["rule"], each["event"], each["error"])
-            for each in row["raised"]
-            if _concerns(service, each["rule"], event)
-        ],
+        raised=_raised(service, row, event),
         waiting=service.waiting(seq),
         runs=[_launched(run) for run in runs if run is not None],
         began=await service.read.began(),
         paused=_paused(service),
+        unreadable=unreadable,
     )
 
 
-def _concerns(service: Service, rule: str, event: Event) -> bool:
-    """Whether it was this event that a rule raised for, and not one of another sensor's."""
-    known = service.graph.rules.get(rule)
-    return known is None or hears(known, event)
+def _envelope(row: Row) -> Event:
+    names = (row[name] for name in ("id", "source", "type", "subject"))
+    return Event(*names, time=_at(row["time"]), received=_at(row["received"]))
 
 
-def restored(service: Service, event: Event) -> Event:
-    """An event with its payload decoded again by its sensor; undecoded if it no longer can."""
+def _raised(service: Service, row: Row, event: Event) -> list[PredicateRaised]:
+    """What was raised for this event, and not for one of another sensor with the same id."""
+    rules = service.graph.rules
+    return [
+        PredicateRaised(each["rule"], each["event"], each["error"])
+        for each in row["raised"]
+        if each["rule"] not in rules or hears(rules[each["rule"]], event)
+    ]
+
+
+def restored(service: Service, event: Event) -> tuple[Event, str]:
+    """An event with its payload decoded again by its sensor; or as it is, and why it cannot be."""
     if event.data is not None or event.raw is None:
-        return event
+        return event, ""
     sensor = service.sensor(event.source)
     try:
         data = sensor.restore(event.raw) if sensor is not None else from_json(event.raw)
-    except Exception:  # noqa: BLE001 - a model that has changed since; what is recorded stands
-        return event
-    return replace(event, data=data)
+    except Exception as error:  # noqa: BLE001 - a model that has changed; what is recorded stands
+        return event, error.what if isinstance(error, SensorError) else str(error)
+    return replace(event, data=data), ""
 
 
 async def verdicts(service: Service, record: Record) -> list[Verdict]:

@@ -1,18 +1,21 @@
 """What became of events: written with the turn, found by event, and gone with the events."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as event_api
 
 from reactor.core.decision import Fate, PredicateRaised, Word
 from reactor.core.ranges import numbers, ranges
 from reactor.core.run import RunStatus
 from reactor.core.state import Node, RuleState, Table
-from reactor.store import open_store
+from reactor.store import open_store, queries
 from reactor.store.aftermath import aftermath
 from reactor.store.database import Database
 from reactor.store.retention import held
@@ -106,6 +109,7 @@ async def test_a_list_of_events_says_what_became_of_each(store: Database) -> Non
             fired=[fired(1, 1, (1,), (2,)), fired(2, 2, (4,), rule="other")],
             changes=rows(failed, going),
             fates=[fate("joined", Word.EXPIRED, 1, 3)],
+            raised=[PredicateRaised("picky", "orders/3", "KeyError: 'x'")],
         )
     )
 
@@ -116,8 +120,42 @@ async def test_a_list_of_events_says_what_became_of_each(store: Database) -> Non
     assert [row["id"] for row in found[2]["runs"]] == [1, 2]
     assert [row["id"] for row in found[2]["firings"]] == [1]
     assert (found[3]["firings"], found[3]["runs"]) == ([], [])
+    assert [row["error"] for row in found[3]["raised"]] == ["KeyError: 'x'"]
+    assert found[4]["raised"] == []
     assert found[4]["runs"] == [{"id": 2, "rule": "other", "status": "running"}]
     assert "fates" not in (await store.read.events())[0]
+
+
+async def test_a_long_list_takes_about_as_many_queries_as_a_short_one(store: Database) -> None:
+    await store.commit(
+        turn(
+            accepted=[event(n) for n in range(1, 201)],
+            fired=[fired(n, n, (n,)) for n in range(1, 201)],
+            fates=[fate(f"r{n}", Word.EXPIRED, n) for n in range(1, 201)],
+            changes=rows(*(run(n, step(n, runs=(n,))) for n in range(1, 201))),
+        )
+    )
+
+    def queries_for(limit: int) -> Callable[[sa.Connection], int]:
+        def count(connection: sa.Connection) -> int:
+            seen: list[str] = []
+
+            def note(*said: Any) -> None:
+                seen.append(said[2])
+
+            event_api.listen(connection, "before_cursor_execute", note)
+            found = queries.events(connection, aftermaths=True, limit=limit)
+            event_api.remove(connection, "before_cursor_execute", note)
+            assert len(found) == limit
+            assert all(row["firings"] and row["fates"] and row["runs"] for row in found)
+            return len(seen)
+
+        return count
+
+    few, many = await store._read(queries_for(1)), await store._read(queries_for(100))
+
+    assert few == 6
+    assert many <= few + 2
 
 
 _seqs = st.integers(1, 3_000)

@@ -258,6 +258,30 @@ async def test_an_event_of_a_rule_whose_code_raises_is_told(tmp_path: Path) -> N
         await web.emit("orders", {}, "o-1")
 
         event = await _get(web, "/api/events/1")
+        [listed] = (await _get(web, "/api/events"))["items"]
 
     assert (event["fates"][0]["rule"], event["fates"][0]["status"]) == ("picky", "failed")
     assert event["fates"][0]["text"] == "could not judge it: its own code raised KeyError: 'x'"
+    assert listed["status"] == "failed"
+
+
+async def test_an_event_of_an_older_model_is_not_judged_anew(tmp_path: Path) -> None:
+    def pipeline(orders: Feed) -> Pipeline:
+        made = Pipeline("older")
+
+        @made.asset
+        async def kept() -> None: ...
+
+        made.rule(orders, kept, name="kept")
+        made.rule(orders.where(field.amount > 10), kept, name="big")
+        return made
+
+    async with running(pipeline(Feed("orders")), tmp_path) as web:
+        await web.emit("orders", {"price": 3}, "o-1")
+        await web.until("/api/runs?status=succeeded", lambda page: page["items"])
+    async with running(pipeline(Feed("orders", model=Order)), tmp_path) as web:
+        event = await _get(web, "/api/events/1")
+
+    fates = {fate["rule"]: fate for fate in event["fates"]}
+    assert fates["kept"]["text"] == "launched kept in run 1, which succeeded"
+    assert fates["big"]["text"].startswith("cannot judge it any more: its payload cannot be read: ")

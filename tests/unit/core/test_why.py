@@ -285,6 +285,14 @@ def test_a_predicate_that_raises_when_matched_anew_is_told() -> None:
     assert told == "recomputed: a could not judge it: its own code raised KeyError: 'x'."
 
 
+def test_a_payload_that_cannot_be_read_any_more_is_not_judged() -> None:
+    graph = drawn("a", on(orders.where(field.amount > 10), "a"))
+
+    told = why_not_rule(graph, Record(orders.event(), 1, unreadable="amount is missing"), "a")
+
+    assert told == ("a cannot judge it any more: its payload cannot be read: amount is missing.")
+
+
 def test_an_event_of_another_type_of_an_asset_says_which_is_wanted() -> None:
     graph = drawn("a, b", on(inbox, "a"), on(AssetEvents("a", "materialized"), "b"))
     failed = replace(Tap("asset:a").event(), type="failed")
