@@ -171,6 +171,16 @@ class Intake:
         found = {post.name: post.mark(now) for post in wanted if post is not None}
         return {name: upto for name, upto in found.items() if upto is not None}
 
+    def wait_for(self, names: frozenset[str]) -> None:
+        """Rules wait to hear how far these have read: if one is down, the log says that they do."""
+        for name in sorted(names - self.awaited):
+            post = self.posts.get(name)
+            if post is not None and not post.health.up and post.health.since is not None:
+                self._log.warning(
+                    "absence not concluded", sensor=name, why=f"it is down: {post.health.why}"
+                )
+        self.awaited = names
+
     def told(self, marks: Mapping[str, datetime]) -> None:
         """The reactor knows by now how far these sensors have read."""
         for name, upto in marks.items():

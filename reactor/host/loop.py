@@ -328,7 +328,7 @@ class Host:
         self._heed_pauses(decision)
         self._perform(tasks, decision)
         self.intake.told(taken.marks)
-        self.intake.awaited = self.reactor.awaits
+        self.intake.wait_for(self.reactor.awaits)
         for request in taken.requests:
             request.done.set()
         ours = [(post, batch) for post, batch in taken.batches if post is not None]

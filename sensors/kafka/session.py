@@ -92,6 +92,7 @@ class Session:
     async def _read(self, consumer: AIOKafkaConsumer, client: Client) -> str:
         """Reads and watches. A CancelledError that aiokafka makes up ends the reading, not us."""
         over = "the consumer broke off"
+        self._watch.looked = lambda: self._say_upto(client)
 
         async def read() -> None:
             nonlocal over
@@ -124,7 +125,8 @@ class Session:
                     fetched = await self._passed(consumer)
             if limit.cancelled_caught:
                 return "the consumer did not answer"
-            await self._hand_on(fetched, dead, client)
+            if fetched or dead:
+                await self._hand_on(fetched, dead, client)
             self._tell_lag(consumer, fetched)
             if client.estranged:
                 return "a topic was created anew"
@@ -152,21 +154,24 @@ class Session:
     async def _hand_on(
         self, fetched: Sequence[Fetched], dead: Sequence[DeadLetter], client: Client
     ) -> None:
-        """Waits until a batch is taken; how far we are without one, nobody needs to wait for."""
         now = self._desk.clock.now()
-        batch = self._reader.batch(fetched, now, dead) if fetched or dead else None
+        batch = self._reader.batch(fetched, now, dead)
         for part, records, _ in fetched:
             self._watermark.saw(part, records, now)
-        sure = self._watch.sure
-        upto = self._watermark.upto(client.answers, sure) if sure is not None else None
-        if batch is not None:
-            self._watch.busy = True
-            await self._outlet.send((batch, upto))
-            self._watch.busy = False
-            self.delivered = True
-        elif upto is not None:
+        self._watch.busy = True
+        await self._outlet.send((batch, self._upto(client)))
+        self._watch.busy = False
+        self.delivered = True
+
+    def _say_upto(self, client: Client) -> None:
+        """Says how far we are, unless a batch is on its way, which will say it."""
+        if (upto := self._upto(client)) is not None:
             with suppress(anyio.WouldBlock):
                 self._outlet.send_nowait((None, upto))
+
+    def _upto(self, client: Client) -> datetime | None:
+        sure = self._watch.sure
+        return self._watermark.upto(client.answers, sure) if sure is not None else None
 
     def _tell_lag(self, consumer: AIOKafkaConsumer, fetched: Iterable[Fetched]) -> None:
         """Says how old the newest record is of the partition that is furthest behind."""

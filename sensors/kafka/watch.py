@@ -7,7 +7,7 @@ the end on a broker that just waits there, and when it is stuck.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,8 @@ class Watch:
     `over` says why the session must end, once it must; `failure` is set if that is because the
     cluster cannot be reached, `changed` if it holds other topics or partitions than when the
     session began. `sure` is the instant before the last look that found all topics and partitions
-    there, and no others. `busy` is set by the session while it waits for the host.
+    there, and no others; after each of these `looked` is called. `busy` is set by the session while
+    it waits for the host.
 
     Args:
         layout: what the cluster said of the topics when the session began.
@@ -58,6 +59,7 @@ class Watch:
         self._past: Counter[TopicPartition] = Counter()
         self._idle: dict[TopicPartition, tuple[int, float]] = {}
         self.sure: datetime | None = None
+        self.looked: Callable[[], None] = lambda: None
         self.busy = False
         self.changed = False
         self.over = ""
@@ -84,6 +86,7 @@ class Watch:
                 self._look(told, before, ends)
                 if not (self._missing(told) or self.over):
                     self.sure = asked
+                    self.looked()
 
     def _look(
         self,
