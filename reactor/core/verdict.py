@@ -98,7 +98,7 @@ class Launched:
 class Record:
     """An event and all that is known of it. `seq` is None if the event was not kept.
 
-    `began` says since when a rule reads as it does, `paused` holds (kind, name), and `unreadable` is
+    `began` says since when a rule reads as it does, `paused` holds (kind, name), `unreadable` says
     why the payload cannot be decoded any more.
     """
 
