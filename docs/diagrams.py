@@ -34,6 +34,9 @@ _NAMES = {"field": field, "meta": meta, "at_least": at_least}
 _SENSORS = {each.name: each for each in (orders, payments, refunds, inbox)}
 
 _BLOCK = re.compile(r"(<!-- diagram (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_ROUND = [timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=1)]
+_ROOM = 8
+"""Columns that a time on the axis takes."""
 _LANE = re.compile(r"(\w+)(?: (\w+))?  +(\S+)")
 
 
@@ -219,9 +222,8 @@ class Stage:
 
     def _axis(self) -> tuple[str, str]:
         """The time, at round numbers with room between them."""
-        every = 10
-        if self._scenario.clock:
-            every = next(n for n in range(8, 100) if not n * self._step % timedelta(hours=1))
+        unit = next(each for each in _ROUND if each > self._step)
+        every = next(n for n in range(_ROOM, 100) if not n * self._step % unit)
         first = -(self._start - _midnight(self._start)) // self._step % every
         line = ""
         for column in range(first, self._length, every):

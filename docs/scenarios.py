@@ -60,6 +60,16 @@ SCENARIOS = (
         happened={"1": 3},
     ),
     Scenario(
+        "expired",
+        'fires = (orders & payments).within("2m")',
+        """
+        orders    --1---------------------------------2---------
+        payments  ------------------------a---------------b-----
+        """,
+        step="10s",
+        fates=("expired",),
+    ),
+    Scenario(
         "restart",
         'fires = orders.batch(4, max_wait="30s")',
         """
@@ -177,7 +187,7 @@ SCENARIOS = (
         """
         orders  --1---------------2----3---4---5---6----------
         """,
-        fates=("superseded", "expired"),
+        fates=("superseded",),
     ),
     Scenario(
         "aggregate",
