@@ -7,7 +7,7 @@ recording fails, the decision is taken back by its own rows and its inputs wait.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,6 @@ from reactor.core.errors import (
     SettingsError,
     StoreBroken,
     StoreConflict,
-    StoreError,
     StoreUnavailable,
 )
 from reactor.core.event import Event
@@ -44,6 +43,8 @@ from reactor.host.hand import Hand
 from reactor.host.intake import Intake, Post
 from reactor.host.journal import Journal
 from reactor.host.news import News, Newsroom
+from reactor.host.notice import Notices
+from reactor.host.retention import Retention, retain
 from reactor.metrics import Metrics
 from reactor.pipeline import Definition
 from reactor.ports import (
@@ -59,7 +60,6 @@ from reactor.ports import (
     Turn,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TURN_EVENTS = 1_000
 """Events that one turn takes at most."""
 
@@ -73,14 +73,6 @@ class MachineClock:
     async def sleep_until(self, at: datetime) -> None:
         while (left := (at - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - it is time itself
             await anyio.sleep(left)
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long ended runs, and events that nothing needs, are kept; None is for ever."""
-
-    events: timedelta | None
-    runs: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +131,7 @@ class Host:
         self.newsroom = Newsroom()
         self.started = anyio.Event()
         self.store_trouble = ""
-        self._channels = channels
+        self._notices = Notices(channels, self.log)
         self._executors = executors
         self._bell = anyio.Event()
         self._outcomes: list[Finished] = []
@@ -200,7 +192,8 @@ class Host:
         self._pause_sensors()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.journal.run)
-            tasks.start_soon(self._retain)
+            if (retention := self.options.retain) is not None:
+                tasks.start_soon(retain, retention, self.store, self.clock, self.log)
             await self._turn(tasks, _Taken(requests=[_Request(command=Restarted())]))
             async with anyio.create_task_group() as sensors:
                 self.intake.start(sensors)
@@ -228,22 +221,6 @@ class Host:
                 )
             if place not in known:
                 await self.store.set_address(self.graph.name, *place, sensor.identity)
-
-    async def _retain(self) -> None:
-        """Deletes what is older than the retention says, a little at a time, for ever."""
-        retain = self.options.retain
-        if retain is None:
-            return
-        while True:
-            now = self.clock.now()
-            events = now - retain.events if retain.events is not None else EPOCH
-            runs = now - retain.runs if retain.runs is not None else EPOCH
-            try:
-                more = (await self.store.prune(events, runs)).more
-            except StoreError as error:
-                self.log.warning("nothing pruned", error=str(error))
-                more = False
-            await anyio.sleep(0.05 if more else 600)
 
     async def _wind_down(self, tasks: TaskGroup) -> None:
         """Lets running steps finish within the grace period; the rest is recorded as pending."""
@@ -435,23 +412,7 @@ class Host:
                     if scope is not None:
                         scope.cancel()
                 case Notify():
-                    self._notify(tasks, effect)
-
-    def _notify(self, tasks: TaskGroup, notice: Notify) -> None:
-        alert = notice.alert
-        say: Callable[..., Any] = self.log.info if alert.resolved else self.log.error
-        say("alerted", asset=alert.asset, owner=alert.owner, text=alert.text)
-        for channel in self._channels:
-            tasks.start_soon(self._send, channel, notice)
-
-    async def _send(self, channel: Channel, notice: Notify) -> None:
-        for pause in (1, 5, 30, 120):
-            try:
-                await channel.send(notice)
-                return
-            except Exception as error:  # noqa: BLE001 - a channel's trouble must not become the pipeline's
-                self.log.warning("alert not delivered", error=repr(error), again_in=pause)
-                await anyio.sleep(pause)
+                    self._notices.send(tasks, effect)
 
     async def _attempt(self, start: Start) -> None:
         place = (start.step, start.number)
