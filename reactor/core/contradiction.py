@@ -19,6 +19,7 @@ from reactor.core.predicate import (
     Exists,
     Not,
     Predicate,
+    brief,
     conjuncts,
     membership,
 )
@@ -50,20 +51,20 @@ def _alone(parts: Sequence[Predicate]) -> Iterator[str]:
         if isinstance(part, AnyItem):
             inner = impossible([part.predicate])
             if inner is not None:
-                yield f"{part} never holds: {inner}"
+                yield f"{brief(part)} never holds: {inner}"
         if not isinstance(part, Compare):
             continue
         values = part.value if part.op in ("in", "between") else (part.value,)
         if part.op == "in" and not values:
-            yield f"{part} never holds: it is one of nothing"
+            yield f"{brief(part)} never holds: it is one of nothing"
         elif part.op == "between" and _apart(plain(part.value[0]), plain(part.value[1])):
-            yield f"{part} never holds: the first is more than the second"
+            yield f"{brief(part)} never holds: the first is more than the second"
         elif part.op in _ORDERS and any(value is None for value in values):
-            yield f"{part} never holds: null has no order"
+            yield f"{brief(part)} never holds: null has no order"
         elif not _allowed(part):
-            yield f"{part} never holds: its bounds are of different kinds"
+            yield f"{brief(part)} never holds: its bounds are of different kinds"
         elif part.op not in ("!=", "contains") and all(map(_unequal_to_itself, values)):
-            yield f"{part} never holds: nothing compares with {values[0]!r}"
+            yield f"{brief(part)} never holds: nothing compares with {values[0]!r}"
 
 
 def _unequal_to_itself(value: Any) -> bool:
@@ -174,30 +175,26 @@ def _excludes(predicate: Predicate, path: Path) -> Callable[[Any], bool] | None:
     """A function that tells which values at a path a predicate certainly rules out."""
     member = membership(predicate)
     if member is not None and member[0] == path:
-        return lambda value: not any(_may_be(value, Compare(path, "==", one)) for one in member[1])
-    if isinstance(predicate, Compare) and predicate.path == path:
-        return lambda value: not _may_be(value, predicate)
-    return None
+        predicate = Compare(path, "in", member[1])
+    if not isinstance(predicate, Compare) or predicate.path != path or predicate.op == "contains":
+        return None
+    values = predicate.value if predicate.op in ("in", "between") else (predicate.value,)
+    textual = predicate.op in _TEXTUAL
+    compares_text = any(isinstance(plain(value), str) for value in values)
+    holds = judge(predicate.op, predicate.value)
 
+    def rules_out(value: Any) -> bool:
+        value = plain(value)
+        kind = kind_of(value)
+        if kind is None and value is not None:
+            return False
+        if kind == "instant" and compares_text:
+            # It may be a text that spells it, which compares with texts as texts do.
+            return False
+        moment = spelled(value) if isinstance(value, str) and not textual else None
+        return not holds(value) and (moment is None or not holds(moment))
 
-def _may_be(value: Any, compare: Compare) -> bool:
-    """Whether something that equals `value` may satisfy a comparison."""
-    value = plain(value)
-    if compare.op == "contains" or (kind_of(value) is None and value is not None):
-        return True
-    if kind_of(value) == "instant":
-        # It may be a text that spells it, which compares with texts as texts do.
-        return _mentions_text(compare) or judge(compare.op, compare.value)(value)
-    if isinstance(value, str) and compare.op not in _TEXTUAL:
-        moment = spelled(value)
-        if moment is not None and judge(compare.op, compare.value)(moment):
-            return True
-    return judge(compare.op, compare.value)(value)
-
-
-def _mentions_text(compare: Compare) -> bool:
-    values = compare.value if compare.op in ("in", "between") else (compare.value,)
-    return any(isinstance(plain(value), str) for value in values)
+    return rules_out
 
 
 def _without_way_out(parts: Sequence[Predicate]) -> Iterator[str]:
@@ -211,4 +208,4 @@ def _without_way_out(parts: Sequence[Predicate]) -> Iterator[str]:
 
 
 def _together(one: Predicate, other: Predicate) -> str:
-    return f"{one} and {other} never hold together"
+    return f"{brief(one)} and {brief(other)} never hold together"

@@ -21,6 +21,9 @@ Test = Callable[[Event], bool]
 SHOWN = 80
 """How many characters of a value are shown where a predicate is explained."""
 
+TOLD = 200
+"""How many characters of a predicate are shown there: it may be a list of thousands."""
+
 
 class Build:
     """How the parts of a predicate become functions; an index shares what several have."""
@@ -80,7 +83,7 @@ class Predicate:
 
     def _refusal(self, event: Event) -> str:
         """Why it does not hold, given that it does not."""
-        return f"{self} is false"
+        return f"{brief(self)} is false"
 
     def _raised(self, event: Event, error: str) -> str:
         """What raised the error that it raised."""
@@ -89,7 +92,7 @@ class Predicate:
                 part.test()(event)
             except Exception as raised:  # noqa: BLE001 - a user's code
                 return part._raised(event, f"{type(raised).__name__}: {raised}")
-        return f"{self} raised {error}"
+        return f"{brief(self)} raised {error}"
 
 
 def _parts(predicate: Predicate, kind: type[All] | type[AnyOf]) -> tuple[Predicate, ...]:
@@ -173,7 +176,7 @@ class AnyItem(Predicate):
         if not isinstance(value, (list, tuple, set, frozenset)):
             return _seen(self, self.path, event)
         number = len(_items(value))
-        return f"{self} is false of {f'all {number} items' if number else 'an empty list'}"
+        return f"{brief(self)} is false of {f'all {number} items' if number else 'an empty list'}"
 
 
 def _items(value: Any) -> Sequence[Any]:
@@ -237,7 +240,7 @@ class Not(Predicate):
             return _seen(self, self.part.path, event)
         if isinstance(self.part, Callback):
             return f"the function {self.part} said yes"
-        return f"{self} is false"
+        return f"{brief(self)} is false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +284,16 @@ def _seen(predicate: Predicate, path: Path, event: Event) -> str:
     value = path.getter()(event)
     if value is MISSING:
         return f"{path} is missing"
-    shown = repr(value)
-    if len(shown) > SHOWN:
-        shown = f"{shown[:SHOWN]}..."
-    return f"{predicate} is false: it is {shown}"
+    return f"{brief(predicate)} is false: it is {_cut(repr(value), SHOWN)}"
+
+
+def brief(predicate: Predicate) -> str:
+    """The text of a predicate, or its beginning."""
+    return _cut(str(predicate), TOLD)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 def _bracketed(predicate: Predicate) -> str:

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from reactor.core.graph import nearest
-from reactor.core.predicate import Compare
+from reactor.core.predicate import Compare, brief
 from reactor.core.value import judge, plain, spelled
 from reactor.review.shape import Kind, Shape, shapes
 
@@ -56,7 +56,7 @@ def _chosen(compare: Compare, shape: Shape, value: Any) -> Misfit | None:
         return None
     texts = [str(each) for each in shape.choices]
     hint = nearest(str(value), texts) or f"it is one of {', '.join(texts)}"
-    return Misfit(f"{compare}: {compare.path} is never {value!r}", hint)
+    return Misfit(f"{brief(compare)}: {compare.path} is never {value!r}", hint)
 
 
 def _same_text(compare: Compare, shape: Shape, value: str) -> Misfit | None:
@@ -66,19 +66,20 @@ def _same_text(compare: Compare, shape: Shape, value: str) -> Misfit | None:
     try:
         written = str(shape.type(value))
     except ValueError:
-        return Misfit(f"{compare}: {value!r} is no {shape.name}", "")
+        return Misfit(f"{brief(compare)}: {value!r} is no {shape.name}", "")
     except TypeError:
         # Not made of one text, so that it cannot be tried.
         return None
     if written == value:
         return None
-    return Misfit(f"{compare}: no {shape.name} is written {value!r}", f"it is written {written!r}")
+    what = f"{brief(compare)}: no {shape.name} is written {value!r}"
+    return Misfit(what, f"it is written {written!r}")
 
 
 def _instant(compare: Compare, shape: Shape, value: Any) -> Misfit | None:
     if isinstance(value, str) and spelled(value) is None:
         return Misfit(
-            f"{compare} compares an instant with text that spells none",
+            f"{brief(compare)} compares an instant with text that spells none",
             "write it as 2026-01-31T12:00:00Z or 2026-01-31",
         )
     return None
@@ -91,11 +92,11 @@ def _ordered(compare: Compare, shape: Shape, value: Any) -> Misfit | None:
         kinds = {_kind(each) for each in shape.choices}
         if kind in kinds and kind not in _WITHOUT_ORDER:
             return None
-        return Misfit(f"{compare}: {shape.name} has no order with {value!r}", "")
+        return Misfit(f"{brief(compare)}: {shape.name} has no order with {value!r}", "")
     if shape.kind in _WITHOUT_ORDER or (shape.kind == "text" and not issubclass(shape.type, str)):
-        return Misfit(f"{compare}: {compare.path} is {shape}, which has no order", "")
+        return Misfit(f"{brief(compare)}: {compare.path} is {shape}, which has no order", "")
     if kind in _WITHOUT_ORDER:
-        return Misfit(f"{compare}: {value!r} has no order", "")
+        return Misfit(f"{brief(compare)}: {value!r} has no order", "")
     return _equal(compare, shape, value)
 
 
@@ -113,7 +114,7 @@ def _contained(compare: Compare, shape: Shape, value: Any) -> Misfit | None:
         case "bytes" if isinstance(value, (bytes, int)):
             return None
         case _:
-            what = f"{compare}: {compare.path} is {shape}, which contains nothing"
+            what = f"{brief(compare)}: {compare.path} is {shape}, which contains nothing"
             return Misfit(what, "contains is for lists, mappings and text")
 
 
@@ -126,7 +127,7 @@ def _textual(compare: Compare, shape: Shape, value: Any) -> Misfit | None:
         hint = "compare it, or write .between('2026-01-01', '2026-02-01')"
     elif shape.kind == "a list":
         hint = f"to look at its items, write {compare.path}.any(field.{compare.op}(...))"
-    return Misfit(f"{compare}: {compare.path} is {shape}", hint)
+    return Misfit(f"{brief(compare)}: {compare.path} is {shape}", hint)
 
 
 _FITS: dict[str, Fit] = {
@@ -157,7 +158,7 @@ def _mixed(compare: Compare, shape: Shape, kind: str, value: Any, hint: str) -> 
         hint = f"write {value.strip()} without quotes"
     elif shape.kind == "true or false" and value in (0, 1):
         hint = f"write {bool(value)}"
-    return Misfit(f"{compare} compares {shape} with {kind}", hint)
+    return Misfit(f"{brief(compare)} compares {shape} with {kind}", hint)
 
 
 def _is_number(text: str) -> bool:

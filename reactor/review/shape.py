@@ -16,6 +16,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -103,6 +104,7 @@ _PLAIN: tuple[tuple[type | tuple[type, ...], Kind], ...] = (
 )
 
 
+@lru_cache(maxsize=1_024)
 def _of_class(type_: type) -> Shape:
     if issubclass(type_, Enum):
         choices = tuple(plain(member) for member in type_)
