@@ -421,17 +421,27 @@ TRIGGERS: tuple[Trigger, ...] = (
     ((a & b).within("4s") | c).batch(2, "8s"),
     a.then(b).then(c).within("10s"),
     a.unless(b, within="5s"),
+    (a & b).within("4s").incomplete(),
+    a.then(b).within("6s").incomplete(),
     a.by(field.k).count(2, within="6s"),
+    a.where(field.n > 1).unless(b.where(field.n < 3), within="4s").by(field.k),
     a.silent_for("5s"),
     a.delay("3s"),
     a.distinct(field.k, ttl="8s"),
     (a | b).changed(field.n),
     at_least(2, a, b, c).within("5s"),
+    a.aggregate("6s", sum=field.n > 5),
+    a.complete(["x", "y"], "6s", member=field.k),
+    (a | b).complete(["x", "y"], "4s", member=field.k).incomplete(),
+    a.during("thu 00:00-00:01"),
+    b.during("thu 00:00-00:01", outside="drop"),
 )
 _offered = st.tuples(
     st.sampled_from(["a", "b", "c"]), st.integers(0, 4), st.sampled_from(["x", "y"])
 )
-_steps = st.lists(st.tuples(st.integers(0, 12), st.lists(_offered, max_size=4)), max_size=12)
+_steps = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2, 5, 12, 70]), st.lists(_offered, max_size=4)), max_size=12
+)
 
 
 @given(st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=3, unique_by=str), _steps)
