@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor.core.asset import Pending, Rule
@@ -444,6 +444,7 @@ _steps = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=3, unique_by=str), _steps)
 def test_every_accepted_event_has_a_visible_fate(
     triggers: list[Trigger], steps: list[tuple[int, list[tuple[str, int, str]]]]
