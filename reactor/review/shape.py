@@ -60,7 +60,11 @@ def shapes(type_: Any) -> tuple[Shape, ...]:
 
 def _shapes(type_: Any) -> Iterator[Shape]:
     origin, arguments = typing.get_origin(type_), typing.get_args(type_)
-    if origin in (typing.Union, types.UnionType):
+    if type_ is None or type_ is types.NoneType:
+        yield Shape("null", None)
+    elif origin is None and isinstance(type_, type):
+        yield _of_class(type_)
+    elif origin in (typing.Union, types.UnionType):
         for each in arguments:
             yield from _shapes(each)
     elif origin in (typing.Annotated, typing.Required, typing.NotRequired, typing.Final):
@@ -75,10 +79,6 @@ def _shapes(type_: Any) -> Iterator[Shape]:
         yield from _shapes(type_.__bound__ or Any)
     elif isinstance(origin, type):
         yield _generic(type_, origin, arguments)
-    elif type_ is None or type_ is types.NoneType:
-        yield Shape("null", None)
-    elif isinstance(type_, type):
-        yield _of_class(type_)
     else:
         yield Shape("anything", type_)
 
