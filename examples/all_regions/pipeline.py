@@ -54,6 +54,12 @@ def reminder(partition, world_sales=None) -> str:
     return "nobody" if world_sales else f"whoever is missing on {partition}"
 
 
+# A day of which nothing came at all has begun no set that could be incomplete.
+@sales.asset(on=files.overdue("0 20 * * *", "2h", tz="Europe/Berlin"))
+def call_to_everybody(context) -> str:
+    return f"called in run {context.run}"
+
+
 # The partition of the assets is the day, for the rules as well as for the runs.
 sales.rule(all_in, world_sales, partition=day_of)
 sales.rule(all_in.incomplete(), reminder, partition=day_of)

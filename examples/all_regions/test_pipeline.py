@@ -1,5 +1,7 @@
 """Days on which regions send, correct themselves, and forget to send."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pipeline import files, reminder, sales, world_sales
 
@@ -49,6 +51,22 @@ def test_the_region_that_does_not_send_is_named(sim):
     sim.later("1h")
     assert sim.launched == ["reminder"]
     assert sim.why(reminder).endswith("but not ap")
+
+
+def test_when_nothing_came_at_all_everybody_is_called(sim):
+    sim.until("2026-01-05T20:59")
+    assert sim.launched == []
+    sim.until("2026-01-06T12:00")
+    assert sim.launched == ["call_to_everybody"]
+
+
+def test_a_file_that_is_found_late_counts_for_when_it_was_written(sim):
+    sends(sim, "eu", "us")
+    sim.behind(files).later("20h")
+    assert sim.launched == []
+    written = datetime(2026, 1, 6, 2, tzinfo=UTC)
+    sim.emit(files.event("sales/2026-01-05/ap.csv", time=written)).caught_up()
+    assert sim.launched == ["world_sales", "report"]
 
 
 def test_a_file_of_nobody_we_know_changes_nothing(sim):

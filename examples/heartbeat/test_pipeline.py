@@ -15,6 +15,11 @@ def beat(sim, *machines, minutes=1):
         sim.emit(*(beats.event(machine=each) for each in machines)).later("1m")
 
 
+def sent(machine, *minutes):
+    """Beats that come now, and were sent so many minutes after the start."""
+    return [beats.event(machine=machine, time=START + timedelta(minutes=each)) for each in minutes]
+
+
 def visited(sim):
     return [run.partition for run in sim.runs if run.rule == "silent"]
 
@@ -48,6 +53,15 @@ def test_when_it_beats_again_it_is_off_the_list_and_listened_to_anew(sim):
     assert visited(sim) == ["press-1", "press-1"]
 
 
+def test_a_beat_that_was_long_on_its_way_does_not_count_as_a_new_one(sim):
+    beat(sim, "press-1", "press-2", minutes=3)
+    beat(sim, "press-2")
+    sim.emit(*sent("press-1", 1))
+    beat(sim, "press-2", minutes=4)
+    [fired] = sim.firings
+    assert (fired.key, fired.at) == ("press-1", START + timedelta(minutes=2 + 5))
+
+
 def test_a_machine_that_never_beat_is_not_known(sim):
     beat(sim, "press-1", minutes=60)
     assert "press-2" not in visited(sim)
@@ -64,11 +78,6 @@ def test_when_all_fall_silent_the_network_is_looked_at_as_well(sim):
     sim.later("1h")
     assert sorted(visited(sim)) == ["press-1", "press-2"]
     assert sim.launched.count("look_at_the_network") == 1
-
-
-def sent(machine, *minutes):
-    """Beats that wait in the topic, sent so many minutes after the start."""
-    return [beats.event(machine=machine, time=START + timedelta(minutes=each)) for each in minutes]
 
 
 def test_nobody_goes_because_we_were_down(sim):
