@@ -149,7 +149,9 @@ def test_the_guide_tells_how_long_work_has_to_end() -> None:
 
 
 def test_the_guide_lists_what_a_simulation_offers() -> None:
-    listed = {name.partition("(")[0] for name in _names(GUIDE, "Test and simulate", "of a simulation")}
+    listed = {
+        name.partition("(")[0] for name in _names(GUIDE, "Test and simulate", "of a simulation")
+    }
     public = {name for name in dir(Simulation(_shop().definition())) if name[0] != "_"}
     inner = {"definition", "now", "start", "decisions"}
     assert listed == public - inner
