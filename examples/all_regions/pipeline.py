@@ -1,7 +1,8 @@
 """The sales of a day are added up when every region has sent its file; a missing one is asked for.
 
-reactor dev examples/all_regions/pipeline.py
-mkdir -p sales/2026-01-05 && touch sales/2026-01-05/{eu,us,ap}.csv
+To see it live:
+    reactor dev examples/all_regions/pipeline.py
+    mkdir -p sales/2026-01-05 && touch sales/2026-01-05/{eu,us,ap}.csv
 """
 
 from pathlib import PurePosixPath

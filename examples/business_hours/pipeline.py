@@ -1,5 +1,6 @@
 """Calls are returned in office hours; what comes at night is returned in the morning.
 
+To see it live:
     reactor dev examples/business_hours/pipeline.py
     curl localhost:8321/hooks/calls -H 'content-type: application/json' \
         -d '{"customer": "acme", "about": "an invoice"}'

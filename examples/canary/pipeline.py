@@ -1,6 +1,7 @@
 """A canary is sent through the whole chain every minute; if its echo does not come, it is broken.
 
-reactor dev examples/canary/pipeline.py
+To see it live:
+    reactor dev examples/canary/pipeline.py
 """
 
 from pydantic import BaseModel

@@ -1,7 +1,8 @@
 """A scanner drops hundreds of pages into a folder; the archive is built once, when it is done.
 
-reactor dev examples/chatty_folder/pipeline.py
-mkdir -p scans && touch scans/{1..50}.tif
+To see it live:
+    reactor dev examples/chatty_folder/pipeline.py
+    mkdir -p scans && touch scans/{1..50}.tif
 """
 
 from reactor import Pipeline

@@ -1,6 +1,7 @@
 """Three tables are loaded at night, each by its own clock; the report is made once, from all three.
 
-reactor dev examples/fan_in/pipeline.py
+To see it live:
+    reactor dev examples/fan_in/pipeline.py
 """
 
 from reactor import Pipeline, at_least
@@ -40,14 +41,13 @@ def report(customers, orders, exchange_rates) -> dict:
     return {"from": [customers, orders["table"], exchange_rates]}
 
 
-# At five somebody wants to know, though something is missing; two of three are worth a draft. A
-# finished report needs none, which the draft sees for itself.
+# Two of three are worth a draft, if the report is not there three hours later.
 two_made = at_least(2, customers.materialized, orders.materialized, exchange_rates.materialized)
 
 
-@night.asset(on=two_made.within("8h").delay("3h"), follow=False)
-def draft(report=None) -> str:
-    return "nothing to draft" if report else "a draft"
+@night.asset(on=two_made.within("8h").unless(report.materialized, within="3h"))
+def draft(context) -> str:
+    return f"made in run {context.run}"
 
 
 # Whatever the reason: a day and two hours without a report are worth a word to those who read it.

@@ -87,6 +87,12 @@ def test_two_of_three_make_a_draft_three_hours_later(sim):
     assert "draft" in sim.launched
 
 
+def test_a_night_with_a_report_needs_no_draft(sim):
+    sim.emit(export(), rate()).until("2026-01-06T12:00")
+    assert reports(sim) == 1
+    assert "draft" not in sim.launched
+
+
 def test_a_night_that_began_before_a_restart_is_finished_after_it(sim):
     sim.emit(export()).until("2026-01-06T00:30").restart(down="1h").emit(rate())
     assert reports(sim) == 1

@@ -1,6 +1,7 @@
 """Machines that say every minute that they are alive, and somebody who goes when one does not.
 
-reactor dev examples/heartbeat/pipeline.py
+To see it live:
+    reactor dev examples/heartbeat/pipeline.py
 """
 
 from pydantic import BaseModel
@@ -40,7 +41,8 @@ def look_at_the_network(events) -> str:
     return "nothing was ever heard" if not events else "it fell silent"
 
 
-# A machine that was given up and beats again: it is well, and is off the list of visits.
+# A machine that was given up and beats again: it is well, and is off the list of visits. The key of
+# what happened to a partition of an asset is the partition, here the machine.
 @plant.asset(follow=False)
 def visits_to_be_made(visit, partition) -> str:
     return f"{partition} is well again"

@@ -1,6 +1,7 @@
 """A file that is due every working day, and somebody who asks for it when it is not there.
 
-reactor dev examples/late_file/pipeline.py
+To see it live:
+    reactor dev examples/late_file/pipeline.py
 """
 
 from datetime import time

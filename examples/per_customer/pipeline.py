@@ -1,6 +1,7 @@
 """What customers use is put on their accounts: many entries at once, and none later than an hour.
 
-reactor dev examples/per_customer/pipeline.py
+To see it live:
+    reactor dev examples/per_customer/pipeline.py
 """
 
 from pydantic import BaseModel

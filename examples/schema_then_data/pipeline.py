@@ -1,6 +1,7 @@
 """A new column is filled in for the past once the first data with it arrives, and not before.
 
-reactor dev examples/schema_then_data/pipeline.py
+To see it live:
+    reactor dev examples/schema_then_data/pipeline.py
 """
 
 from pydantic import BaseModel

@@ -1,6 +1,7 @@
 """Payments that fail in numbers, or take too long on average: the provider is looked into.
 
-reactor dev examples/spike/pipeline.py
+To see it live:
+    reactor dev examples/spike/pipeline.py
 """
 
 from pydantic import BaseModel
