@@ -14,6 +14,7 @@ from reactor.core.duration import spoken
 from reactor.core.ranges import Ranges
 from reactor.core.timetable import Timetable
 from reactor.core.trigger.operator import (
+    KEY_LIFE,
     MICROSECOND,
     PARTIAL_CAP,
     Arrivals,
@@ -176,9 +177,9 @@ def _when(last: Data) -> Order:
 
 
 class OverdueOf(Operator):
-    """State: (deadline, what came for it, ((later deadline, what came for it), ...)).
+    """State: (deadline, what came for it, ((later deadline, what came for it), ...), newest).
 
-    What came is an entry, or () for nothing.
+    What came is an entry, or () for nothing; `newest` is the event time of the newest match.
     """
 
     concludes = True
@@ -195,51 +196,54 @@ class OverdueOf(Operator):
         self.name, self.schedule, self.grace = name, schedule, grace
 
     def begin(self, moment: Moment) -> None:
-        self._rest(None, (self._deadline(moment.now + 1), (), ()), moment)
+        self._rest(None, (self._deadline(moment.now + 1), (), (), moment.now), moment)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         for _, match in arrivals:
             entry, data = match[:4], moment.get(self.number, match.key)
             if data is None:
-                deadline = self._deadline(entry[1])
-                self._rest(match.key, (deadline, entry, ()), moment)
-            elif data[0] is not None and entry[1] > data[0]:
-                deadline = self._deadline(entry[1])
-                later = dict(data[2])
-                if deadline in later:
-                    why = "another one came for that tick"
-                    moment.lost(Word.SUPERSEDED, later[deadline][0], why)
-                if deadline is not None:
-                    later[deadline] = entry
-                self._rest(match.key, (data[0], data[1], tuple(sorted(later.items()))), moment)
-            elif not data[1] and self._deadline(entry[1]) != data[0]:
-                moment.lost(Word.SUPERSEDED, entry[0], "the time of its tick was over")
-            else:
-                if data[1]:
-                    moment.lost(Word.SUPERSEDED, data[1][0], "another one came for that tick")
-                self._rest(match.key, (data[0], entry, data[2]), moment)
+                data = (self._deadline(entry[1]), (), (), entry[1])
+            self._rest(match.key, self._counted(data, entry, moment), moment)
         return []
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
         data = moment.get(self.number, key)
         if data is None or data[0] is None:
             return []
-        deadline, came, later = data
+        deadline, came, later, newest = data
         following = self._deadline(deadline + 1)
-        if later and later[0][0] == following:
-            self._rest(key, (following, later[0][1], later[1:]), moment)
-        else:
-            self._rest(key, (following, (), later), moment)
+        coming = later[0][1] if later and later[0][0] == following else ()
+        self._rest(key, (following, coming, later[1:] if coming else later, newest), moment)
         if came:
             moment.lost(Word.FILTERED, came[0], "it came in time")
             return []
         tick = instant(deadline) - self.grace
         label = f"{self.name} was overdue: nothing for {tick:%Y-%m-%d %H:%M} UTC"
+        if key is not None and not later and deadline - newest > KEY_LIFE:
+            moment.put(self.number, key, None)
+            label = f"{label}, and it is not expected any more"
         return [Match((), deadline, label, (), key)]
 
+    def _counted(self, data: Data, entry: Entry, moment: Moment) -> Data:
+        """The state with one match more, counted for its tick."""
+        deadline, came, later, newest = data
+        newest = max(newest, entry[1])
+        its = deadline if came and entry[1] <= deadline else self._deadline(entry[1])
+        if deadline is None or its is None or its < deadline:
+            moment.lost(Word.SUPERSEDED, entry[0], "the time of its tick was over")
+            return (deadline, came, later, newest)
+        before = came if its == deadline else dict(later).get(its, ())
+        if before:
+            moment.lost(Word.SUPERSEDED, before[0], "another one came for that tick")
+        if its == deadline:
+            return (deadline, entry, later, newest)
+        return (deadline, came, tuple(sorted({**dict(later), its: entry}.items())), newest)
+
     def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        if data[1]:
-            yield data[1][0], f"came in time for {instant(data[0]) - self.grace:%Y-%m-%d %H:%M}"
+        for deadline, came in ((data[0], data[1]), *data[2]):
+            if came:
+                tick = instant(deadline) - self.grace
+                yield came[0], f"came in time for {tick:%Y-%m-%d %H:%M}"
 
     def _deadline(self, at: int) -> int | None:
         """The first deadline at or after an instant."""

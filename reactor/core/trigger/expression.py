@@ -26,7 +26,7 @@ from reactor.core.calendar import Calendar
 from reactor.core.duration import Duration, duration, spoken
 from reactor.core.event import Event
 from reactor.core.field import Compare, Path, Predicate, named, path_of, predicate_of
-from reactor.core.timetable import Timetable, timetable
+from reactor.core.timetable import Cron, Timetable, timetable
 
 Pair = Literal["latest", "oldest", "collect"]
 Outside = Literal["hold", "drop"]
@@ -519,15 +519,19 @@ class Overdue(Over):
     (last deadline, deadline]. So one that is too late counts for the next tick. Attached: nothing,
     since nothing came. It waits until its sensors have been read past the deadline; deadlines that
     passed while nobody looked are concluded one by one. Without a key it counts from the start of
-    the rule; a key is expected from its first match on, at every tick. State: per key, the
-    deadline and what came for it. Restart: goes on.
+    the rule; a key is expected from its first match on, at every tick, until nothing came for it in
+    30 days, which the last firing says. State: per key, the deadline and what came for it. Restart:
+    goes on.
     """
 
     schedule: Timetable
     grace: timedelta
 
     def __str__(self) -> str:
-        return f"{_wrapped(self.of)}.overdue({str(self.schedule)!r}, {spoken(self.grace)!r})"
+        text, zone = str(self.schedule), ""
+        if isinstance(self.schedule, Cron) and self.schedule.zone.key != "UTC":
+            text, zone = self.schedule.expression, f", tz={self.schedule.zone.key!r}"
+        return f"{_wrapped(self.of)}.overdue({text!r}, {spoken(self.grace)!r}{zone})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -694,7 +698,8 @@ class Changed(Over):
 
     The value is that of the latest event of a match; the last one is by event time, so a late event
     that lies before it is superseded. What does not differ is deduplicated. State: per key, the
-    last value. Restart: goes on.
+    last value; a key for which nothing comes in 30 days is forgotten, and its next match passes.
+    Restart: goes on.
     """
 
     value: Value

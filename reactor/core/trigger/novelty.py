@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from reactor.core.decision import Word
-from reactor.core.ranges import Ranges
 from reactor.core.trigger.later import place
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
+    KEY_LIFE,
     MICROSECOND,
     Arrivals,
-    Data,
     Match,
     Moment,
     Operator,
@@ -79,15 +78,17 @@ class ChangedOf(Operator):
             if last is not None and match.time < last[0]:
                 moment.lost(Word.SUPERSEDED, match.events, "a later one had come")
                 continue
-            moment.put(self.number, match.key, (match.time, value))
+            due = None if match.key is None else moment.now + KEY_LIFE
+            moment.put(self.number, match.key, (match.time, value), due)
             if last is None or last[1] != value:
                 fired.append(match)
             else:
                 moment.lost(Word.DEDUPLICATED, match.events, "its value is that of the last")
         return fired
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        yield from ()
+    def ring(self, key: str | None, moment: Moment) -> list[Match]:
+        moment.put(self.number, key, None)
+        return []
 
 
 def written(value: Any) -> str:

@@ -27,6 +27,8 @@ PARTIAL_CAP = 1_000
 """Unconsumed matches that one side of a pattern keeps for one key."""
 SPAN_CAP = 10_000
 """Stretches of events, or members, that a collecting operator keeps for one key."""
+KEY_LIFE = 30 * 86_400_000_000
+"""How long an operator without a window keeps a key for which nothing comes."""
 IDLE_LIMIT = 86_400_000_000
 """How long a pattern whose sources fell silent keeps a partial match beyond its window."""
 

@@ -184,9 +184,10 @@ def test_a_pattern_may_be_silent() -> None:
 
 def test_a_tick_for_which_nothing_came_is_overdue_after_its_grace() -> None:
     ear = Ear(A.overdue("* * * * *", grace="10s"))
-    ear.waits(50, "a")
+    ear.waits(50)
     ear.hears("a")
-    assert ear.waits(200, "a") == ["(nothing) at 130", "(nothing) at 190"]
+    assert ear.waiting == ["a1 came in time for 2026-01-01 00:01"], "though 00:00 is not over yet"
+    assert ear.waits(200, "a") == ["(nothing) at 50", "(nothing) at 130", "(nothing) at 190"]
 
 
 def test_what_is_too_late_for_its_tick_counts_for_the_next() -> None:
@@ -235,3 +236,12 @@ def test_what_a_batch_keeps_back_is_still_called_off() -> None:
     ear.waits(5, "a", "b")
     ear.hears("b")
     assert ear.waits(300, "a", "b") == []
+
+
+def test_a_key_that_nothing_came_for_in_a_month_is_not_expected_any_more() -> None:
+    ear = Ear(A.by(field.k).overdue("0 0 * * *"))
+    ear.hears("a", k="x")
+    fired = ear.waits(40 * 86_400, "a")
+    assert fired[0] == "x: (nothing) at 86400"
+    assert len(fired) == 31
+    assert ear.remembers == 0

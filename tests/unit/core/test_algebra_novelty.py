@@ -93,3 +93,11 @@ def test_a_batch_of_what_is_new_is_as_long_as_what_is_new() -> None:
     assert ear.hears("a", id=1) == []
     assert ear.hears("a", id=1) == []
     assert ear.hears("a", id=2) == ["a1 a3"]
+
+
+def test_a_key_that_was_idle_for_a_month_is_forgotten() -> None:
+    ear = Ear(A.by(field.k).changed(field.n))
+    ear.hears("a", k="x", n=1)
+    ear.waits(30 * 86_400 + 1)
+    assert ear.remembers == 0
+    assert ear.hears("a", k="x", n=1) == ["x: a2"]
