@@ -292,10 +292,10 @@ def instant_text(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def listed(names: Sequence[str], comma: str = ", ") -> str:
+def listed(names: Sequence[str]) -> str:
     """`a, b and c`; of many, the first few and how many more."""
     if len(names) > TOLD + 1:
-        return f"{comma.join(names[:TOLD])} and {len(names) - TOLD} more"
-    if len(names) <= 1 or comma != ", ":
-        return comma.join(names)
+        return f"{', '.join(names[:TOLD])} and {len(names) - TOLD:,} more"
+    if len(names) <= 1:
+        return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -51,18 +51,30 @@ def why_not_asset(graph: Graph, record: Record, name: str) -> str:
         return _sentence(record, "; ".join(_part(run, part) for run, part in parts[:TOLD]))
     leading, stops = _leading(graph, name)
     rules = [rule for rule in graph.rules.values() if leading.intersection(rule.assets)]
-    said = [
-        why_not_rule(graph, record, rule.name).removesuffix(".").removeprefix(_RECOMPUTED)
-        for rule in rules
-        if hears(rule, record.event)
-    ]
-    said = [*said, *_cut(graph, record, stops), *_chained(record, rules)]
+    said = [*_rules(graph, record, rules), *_cut(graph, record, stops), *_chained(record, rules)]
     if said:
-        return _sentence(record, f"{name} was not launched: {listed(said, '; ')}")
+        return _sentence(record, f"{name} was not launched: {'; '.join(said)}")
     if rules:
         heard = listed([f"{rule.name} listens to {heard_by(rule)}" for rule in rules])
         return f"no rule that leads to {name} listens to {record.event.source}: {heard}."
     return f"no rule leads to {name}: it is launched by hand alone."
+
+
+def _rules(graph: Graph, record: Record, rules: Iterable[Rule]) -> list[str]:
+    """What became of the event for each of these rules that listen to its sensor, the most telling
+    first; of many, for the first few.
+    """
+    known = dict.fromkeys(verdict.rule for verdict in told(graph, record))
+    place = {name: number for number, name in enumerate(known)}
+    hearing = [rule for rule in rules if hears(rule, record.event)]
+    hearing.sort(key=lambda rule: place.get(rule.name, len(place)))
+    shown = hearing if len(hearing) <= TOLD + 1 else hearing[:TOLD]
+    said = [
+        why_not_rule(graph, record, rule.name).removesuffix(".").removeprefix(_RECOMPUTED)
+        for rule in shown
+    ]
+    rest = len(hearing) - len(shown)
+    return [*said, f"and {rest:,} more rules did not launch it either"] if rest else said
 
 
 _RECOMPUTED = "recomputed: "

@@ -377,8 +377,24 @@ def test_an_asset_asks_every_rule_that_leads_to_it() -> None:
 
     told = why(ours, "b")
 
-    assert told.startswith("b was not launched: big did not let it in: field.amount ")
-    assert "; both waits for inbox" in told
+    assert told.startswith("b was not launched: both waits for inbox")
+    assert told.endswith("; big did not let it in: field.amount > 10 is false: it is 1.")
+
+
+def test_of_many_rules_that_lead_to_an_asset_the_most_telling_come_first() -> None:
+    picky = [on(orders.where(field.n == n), "a", name=f"r{n}") for n in range(1, 9)]
+    both = on((inbox & orders).within("1h"), "a", name="both")
+    ours = stage("a, b", *picky, both, on(orders, "b"))
+    ours.fire("orders", n=0)
+
+    told = why(ours, "a")
+
+    assert told.startswith("a was not launched: both waits for inbox")
+    assert told.endswith(
+        "; r1 did not let it in: field.n == 1 is false: it is 0"
+        "; r2 did not let it in: field.n == 2 is false: it is 0"
+        "; and 6 more rules did not launch it either."
+    )
 
 
 def test_an_asset_launched_by_the_events_of_another_one_says_how_that_one_is() -> None:
