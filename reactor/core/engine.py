@@ -66,6 +66,8 @@ class Engine:
             ours = self._rules[rule.name] = Listener(rule, number)
             for entry in ours.program.entries:
                 self._index.setdefault(entry.source.name, Index()).add(ours, entry)
+        for index in self._index.values():
+            index.build()
         self._fingerprints = {rule.name: rule.fingerprint for rule in graph.rules.values()}
         self._triggers = {rule.name: str(rule.trigger) for rule in graph.rules.values()}
         self._memory = Memory(state)
@@ -389,4 +391,6 @@ def _text(value: Any) -> str | None:
         raise ValueError(f"a key of {len(text):,} characters: at most {KEY_LIMIT:,}")
     if "\0" in text:
         raise ValueError("a key with a NUL in it")
+    if not text.isascii():
+        text.encode()  # Half a surrogate pair, which JSON may hold, is no text to a store.
     return text

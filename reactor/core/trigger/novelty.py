@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from reactor.core.decision import Word
@@ -19,6 +20,8 @@ from reactor.core.trigger.operator import (
     Operator,
 )
 
+TEXT_LIMIT = 100
+"""How long a value is written out in the key of a row."""
 TIMES_CAP = 100
 """How many times that a value passed are kept, for what comes late."""
 
@@ -92,5 +95,6 @@ class ChangedOf(Operator):
 
 
 def written(value: Any) -> str:
-    """A probe's value as text; equal for equal values only."""
-    return json.dumps(value, sort_keys=True)
+    """A probe's value as text, equal for equal values only; of a long one its hash."""
+    text = json.dumps(value, sort_keys=True)
+    return text if len(text) <= TEXT_LIMIT else f"sha256:{sha256(text.encode()).hexdigest()}"

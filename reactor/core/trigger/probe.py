@@ -15,6 +15,8 @@ from reactor.core.event import Event
 from reactor.core.field import MISSING, Get, Path
 
 Probe = Callable[[Event], Any]
+_EXACT = 2**53
+"""Up to here a float is as exact as a whole number; sums of longer ones have no bound."""
 
 
 def getter(value: Path | Get) -> Get:
@@ -64,13 +66,16 @@ def number(value: Path | Get) -> Probe:
         value = get(event)
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             return None
-        value = float(value) if isinstance(value, Decimal) else value
+        if isinstance(value, Decimal) or abs(value) > _EXACT:
+            value = float(value)
         return value if math.isfinite(value) else None
 
     return found
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such number.
     if value is MISSING or value is None or isinstance(value, (bool, int, float, str)):
         return None if value is MISSING else value.value if isinstance(value, Enum) else value
     if isinstance(value, Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reactor.core.field import field
+from reactor.core.state import Table
 from tests.unit.core.ear import Ear
 from tests.unit.core.tap import Tap
 
@@ -40,6 +41,20 @@ def test_values_of_any_type_are_told_apart() -> None:
     values = [1, "1", True, None, [1], {"1": 1}, 1.5]
     assert [ear.hears("a", id=value) for value in values] == [[f"a{n}"] for n in range(1, 8)]
     assert ear.hears("a", id={"1": 1}) == []
+
+
+def test_a_long_value_makes_no_long_key_of_a_row() -> None:
+    ear = Ear(A.distinct(field.text, ttl="10s"))
+    assert ear.hears("a", text="x" * 5_000) == ["a1"]
+    assert ear.hears("a", text="x" * 5_000) == []
+    assert ear.hears("a", text="x" * 4_999) == ["a3"]
+    assert all(len(place[2]) < 200 for place in ear.reactor.state.rows[Table.NODE])
+
+
+def test_what_json_cannot_say_is_kept_as_text() -> None:
+    ear = Ear(A.changed(field.n))
+    heard = [ear.hears("a", n=value) for value in (float("nan"), float("nan"), float("inf"))]
+    assert heard == [["a1"], [], ["a3"]]
 
 
 def test_a_value_is_forgotten_when_no_like_of_it_can_come() -> None:

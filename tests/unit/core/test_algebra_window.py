@@ -108,6 +108,13 @@ def test_what_has_no_number_is_no_part_of_an_aggregate() -> None:
     assert ear.fates[0] == "a1 filtered: it has no number there"
 
 
+def test_numbers_too_long_for_a_float_do_no_harm() -> None:
+    ear = Ear(A.aggregate("10s", sum=field.n > 10))
+    assert ear.hears("a", n=10**308) == ["a1"]
+    assert ear.hears("a", n=10**308) == []
+    assert ear.hears("a", n=10**400) == [], "which is recorded as raised"
+
+
 def test_a_late_number_counts_in_the_window_of_the_newest() -> None:
     ear = Ear(A.aggregate("10s", sum=field.n > 10))
     ear.waits(20)

@@ -115,6 +115,7 @@ def test_a_function_that_raises_is_recorded_and_stops_nothing_else(
     [
         ("x" * (KEY_LIMIT + 1), "ValueError: a key of 1,001 characters: at most 1,000"),
         ("x\0y", "ValueError: a key with a NUL in it"),
+        ("x\ud800", "UnicodeEncodeError: "),
     ],
 )
 def test_a_key_that_no_store_takes_is_recorded_as_raised(key: str, said: str) -> None:
