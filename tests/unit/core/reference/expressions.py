@@ -29,7 +29,7 @@ class Ticks:
 HOURS = Calendar("00:02-00:05, 00:09-00:14, 00:15-00:16, 00:21-00:40, 00:50-23:00")
 
 LEAVES: list[Trigger] = [
-    A, B, C, A | B, A | C, A.where(field.n > 1), B.where(field.n == 1),
+    A, A, B, B, C, A | B, A | C, A.where(field.n > 1), B.where(field.n == 1),
     A.where(field.n > 0) | A.where(field.n < 2) | B.where(field.k == "x"),
 ]  # fmt: skip
 

@@ -49,12 +49,13 @@ _EVENT = st.tuples(
     st.sampled_from([None, None, None, ["0", "1"], ["2"], 2]),
 )
 _READ = st.tuples(
-    st.just("read"), st.sampled_from(["a", "b", "c", "abc", "abc"]), st.sampled_from([0, 0, 0.5, 2])
+    st.just("read"), st.sampled_from(["a", "b", "c", "abc", "abc"]), st.sampled_from([0.01, 0.01, 0.5, 2, 0])
 )
 MOVES = st.tuples(
-    st.sampled_from([0, 0, 0.5, 1, 2.5, 6]), st.lists(_EVENT | _READ, min_size=1, max_size=4)
+    st.sampled_from([0, 0, 0.5, 0.5, 1, 1, 2.5, 6]),
+    st.lists(st.one_of(_EVENT, _EVENT, _EVENT, _READ), min_size=1, max_size=5),
 )
-HISTORIES = st.lists(MOVES, max_size=14)
+HISTORIES = st.lists(MOVES, min_size=3, max_size=16)
 
 Turn = tuple[datetime, tuple[Input, ...]]
 Heard = list[tuple[datetime, dict[Key, list[tuple[int, ...]]]]]
