@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import NoReturn
+from typing import NoReturn, Protocol
 from zoneinfo import ZoneInfo
 
 from reactor.core.zone import shift, wall, zone_of
@@ -37,54 +37,16 @@ Span = tuple[int, int]
 """From one minute of the day until before another, which may lie in the next day (over 1440)."""
 
 
-class Gate:
-    """Something that is open at some times: a `Calendar`, or calendars that are combined.
-
-    `a & b` is open when both are, `a | b` when either is, `~a` when `a` is not.
-    """
-
-    __slots__ = ()
-
-    def open_at(self, at: datetime) -> bool:
-        """Whether it is open at this instant."""
-        raise NotImplementedError
-
-    def opens(self, at: datetime) -> datetime | None:
-        """The first instant at or after `at` at which it is open, None if over a year away.
-
-        Cost: O(openings and closings until then).
-        """
-        return _first_open(self, at, at + _AHEAD)
-
-    @property
-    def calendars(self) -> tuple[Calendar, ...]:
-        """What it is made of."""
-        raise NotImplementedError
-
-    def __and__(self, other: object) -> Gate:
-        return _seldom(_joined(_All, self, other)) if isinstance(other, Gate) else NotImplemented
-
-    def __or__(self, other: object) -> Gate:
-        return _joined(_Any, self, other) if isinstance(other, Gate) else NotImplemented
-
-    def __invert__(self) -> Gate:
-        return _seldom(_Not(self))
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError("a calendar has no truth value: write a & b, a | b, ~a; or a.open_at(now)")
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Calendar(Gate):
+class Calendar:
     """Open in these windows: `Calendar("mon-fri 09:00-17:00", tz="Europe/Berlin")`.
 
     It is open while a clock on the wall of its zone shows a time in a window, the end left out.
     A window without days comes every day, days without times are whole days, and one that ends
     before it begins runs past midnight: `fri 22:00-06:00` ends on Saturday. On a holiday no window
     begins; one that began the day before runs out.
+
+    Calendars combine: `a & b` is open when both are, `a | b` when either is, `~a` when `a` is not.
 
     Where clocks are put forward, what falls into the gap is left out: at 02:00 in Berlin in March
     `02:30-05:00` opens at 03:00, and `02:00-03:00` not at all. Where they are put back, a window in
@@ -99,30 +61,80 @@ class Calendar(Gate):
     never open.
     """
 
-    week: tuple[tuple[Span, ...], ...]
-    zone: ZoneInfo
-    holidays: frozenset[date]
+    formula: Formula
 
     def __init__(
         self, windows: str, *, tz: str = "UTC", holidays: Iterable[str | date] = ()
     ) -> None:
         if isinstance(holidays, (str, date)):
             raise ValueError(f"holidays are a list of dates, not {holidays!r}")
-        object.__setattr__(self, "week", _week(windows))
-        object.__setattr__(self, "zone", zone_of(tz))
-        object.__setattr__(self, "holidays", frozenset(map(_holiday, holidays)))
+        hours = Hours(_week(windows), zone_of(tz), frozenset(map(_holiday, holidays)))
+        object.__setattr__(self, "formula", hours)
 
     def open_at(self, at: datetime) -> bool:
-        shown = wall(self.zone, _aware(at))
+        """Whether it is open at this instant."""
+        return self.formula.open_at(_aware(at))
+
+    def opens(self, at: datetime) -> datetime | None:
+        """The first instant at or after `at` at which it is open, None if over a year away.
+
+        Cost: O(openings and closings until then).
+        """
+        return _first_open(self.formula, _aware(at), at + _AHEAD)
+
+    def __and__(self, other: object) -> Calendar:
+        if not isinstance(other, Calendar):
+            return NotImplemented
+        return _calendar(_seldom(_joined(All, self.formula, other.formula)))
+
+    def __or__(self, other: object) -> Calendar:
+        if not isinstance(other, Calendar):
+            return NotImplemented
+        return _calendar(_joined(Any, self.formula, other.formula))
+
+    def __invert__(self) -> Calendar:
+        of = self.formula
+        return _calendar(of.of if isinstance(of, Not) else _seldom(Not(of)))
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a calendar has no truth value: write a & b, a | b, ~a; or a.open_at(now)")
+
+    def __str__(self) -> str:
+        return str(self.formula)
+
+    __repr__ = __str__
+
+
+class Formula(Protocol):
+    """What a calendar says: hours, or a combination of them."""
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        """What it is made of."""
+        ...
+
+    def open_at(self, at: datetime) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The windows that begin on each day of the week, by the clocks of a zone."""
+
+    week: tuple[tuple[Span, ...], ...]
+    zone: ZoneInfo
+    holidays: frozenset[date]
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        return (self,)
+
+    def open_at(self, at: datetime) -> bool:
+        shown = wall(self.zone, at)
         today = shown.date()
         minute = shown.hour * 60 + shown.minute
         return any(start <= minute < end for start, end in self._begun(today)) or any(
             minute + _MIDNIGHT < end for _, end in self._begun(today - _DAY)
         )
-
-    @property
-    def calendars(self) -> tuple[Calendar, ...]:
-        return (self,)
 
     def turns(self, at: datetime) -> datetime:
         """The next instant, within a day, at which it may open or close; else one day later."""
@@ -148,79 +160,91 @@ class Calendar(Gate):
         return f"Calendar({_written(self.week)!r}{zone}{f', holidays={dates}' if dates else ''})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Not(Gate):
-    of: Gate
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Open when another is not."""
+
+    of: Formula
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        return self.of.hours
 
     def open_at(self, at: datetime) -> bool:
         return not self.of.open_at(at)
-
-    @property
-    def calendars(self) -> tuple[Calendar, ...]:
-        return self.of.calendars
-
-    def __invert__(self) -> Gate:
-        return self.of
 
     def __str__(self) -> str:
         return f"~{_wrapped(self.of)}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Combined(Gate):
-    of: tuple[Gate, ...]
+@dataclass(frozen=True, slots=True)
+class All:
+    """Open when all others are."""
+
+    of: tuple[Formula, ...]
 
     @property
-    def calendars(self) -> tuple[Calendar, ...]:
-        return tuple(one for gate in self.of for one in gate.calendars)
+    def hours(self) -> tuple[Hours, ...]:
+        return tuple(one for formula in self.of for one in formula.hours)
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _All(_Combined):
     def open_at(self, at: datetime) -> bool:
-        return all(gate.open_at(at) for gate in self.of)
+        return all(formula.open_at(at) for formula in self.of)
 
     def __str__(self) -> str:
         return " & ".join(map(_wrapped, self.of))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class _Any(_Combined):
+@dataclass(frozen=True, slots=True)
+class Any:
+    """Open when any other is."""
+
+    of: tuple[Formula, ...]
+
+    @property
+    def hours(self) -> tuple[Hours, ...]:
+        return tuple(one for formula in self.of for one in formula.hours)
+
     def open_at(self, at: datetime) -> bool:
-        return any(gate.open_at(at) for gate in self.of)
+        return any(formula.open_at(at) for formula in self.of)
 
     def __str__(self) -> str:
         return " | ".join(map(_wrapped, self.of))
 
 
-def _joined(kind: type[_Combined], *of: Gate) -> Gate:
+def _calendar(formula: Formula) -> Calendar:
+    made = object.__new__(Calendar)
+    object.__setattr__(made, "formula", formula)
+    return made
+
+
+def _joined(kind: type[All] | type[Any], *of: Formula) -> Formula:
     """A combination in which order and repetition leave no trace."""
-    flat = [one for gate in of for one in (gate.of if isinstance(gate, kind) else (gate,))]
-    unlike = {str(gate): gate for gate in flat}
+    flat = [one for each in of for one in (each.of if isinstance(each, kind) else (each,))]
+    unlike = {str(formula): formula for formula in flat}
     return kind(tuple(unlike[text] for text in sorted(unlike))) if len(unlike) > 1 else flat[0]
 
 
-def _wrapped(gate: Gate) -> str:
-    return f"({gate})" if isinstance(gate, _Combined) else str(gate)
+def _wrapped(formula: Formula) -> str:
+    return f"({formula})" if isinstance(formula, (All, Any)) else str(formula)
 
 
-def _first_open(gate: Gate, at: datetime, end: datetime) -> datetime | None:
-    while not gate.open_at(at):
-        at = min(calendar.turns(at) for calendar in gate.calendars)
+def _first_open(formula: Formula, at: datetime, end: datetime) -> datetime | None:
+    while not formula.open_at(at):
+        at = min(hours.turns(at) for hours in formula.hours)
         if at > end:
             return None
     return at
 
 
-def _seldom(gate: Gate) -> Gate:
-    """The same gate, unless it never opens: not in a whole year, nor around any holiday."""
-    if _first_open(gate, _BEGINNING, _BEGINNING + _AHEAD) is not None:
-        return gate
-    for day in {day for calendar in gate.calendars for day in calendar.holidays}:
+def _seldom(formula: Formula) -> Formula:
+    """The same, unless it never opens: not in a whole year, nor around any holiday."""
+    if _first_open(formula, _BEGINNING, _BEGINNING + _AHEAD) is not None:
+        return formula
+    for day in {day for hours in formula.hours for day in hours.holidays}:
         around = datetime.combine(day, time(), UTC)
-        if _first_open(gate, around - _DAY, around + 2 * _DAY) is not None:
-            return gate
-    raise ValueError(f"{gate} is never open")
+        if _first_open(formula, around - _DAY, around + 2 * _DAY) is not None:
+            return formula
+    raise ValueError(f"{formula} is never open")
 
 
 def _aware(at: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -229,7 +230,10 @@ async def test_a_server_that_goes_is_down_and_its_changes_come_after_the_restart
         group.start_soon(run)
         await desk.looked()
         await to_thread.run_sync(postgres.stop)
+        stopped = datetime.now(UTC)
         await desk.until(lambda: bool(failures))
+    assert desk.upto is not None
+    assert desk.upto < stopped
     assert desk.health[0] == (True, "")
     assert desk.health[-1][0] is False
     with pytest.raises(SensorError, match=r"Connection refused|connection failed"):

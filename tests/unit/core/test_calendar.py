@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactor.core.calendar import Calendar, Gate
+from reactor.core.calendar import Calendar
 
 MINUTE = timedelta(minutes=1)
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -57,7 +57,7 @@ def looked(
 
 
 @st.composite
-def plain(draw: st.DrawFn, zone: str, day: date) -> tuple[Gate, Look]:
+def plain(draw: st.DrawFn, zone: str, day: date) -> tuple[Calendar, Look]:
     """A calendar and what its author meant."""
     windows: list[tuple[list[int], int, int]] = []
     texts: list[str] = []
@@ -76,14 +76,14 @@ def plain(draw: st.DrawFn, zone: str, day: date) -> tuple[Gate, Look]:
 
 
 @st.composite
-def gates(draw: st.DrawFn, day: date, depth: int = 2) -> tuple[Gate | None, Look]:
+def calendars(draw: st.DrawFn, day: date, depth: int = 2) -> tuple[Calendar | None, Look]:
     """Calendars combined, and what that means; None if it was said to be never open."""
     zones = [zone for zone, _ in PLACES]
     how = draw(st.sampled_from(["plain", "plain", "not", "and", "or"])) if depth else "plain"
     if how == "plain":
         return draw(plain(draw(st.sampled_from(zones)), day))
-    a, look = draw(gates(day, depth - 1))
-    b, other = draw(gates(day, depth - 1))
+    a, look = draw(calendars(day, depth - 1))
+    b, other = draw(calendars(day, depth - 1))
     if a is None or b is None:
         return a, look
     meant: dict[str, Look] = {
@@ -91,7 +91,7 @@ def gates(draw: st.DrawFn, day: date, depth: int = 2) -> tuple[Gate | None, Look
         "and": lambda at: look(at) and other(at),
         "or": lambda at: look(at) or other(at),
     }
-    combine: dict[str, Callable[[], Gate]] = {
+    combine: dict[str, Callable[[], Calendar]] = {
         "not": lambda: ~a,
         "and": lambda: a & b,
         "or": lambda: a | b,
@@ -107,7 +107,7 @@ def gates(draw: st.DrawFn, day: date, depth: int = 2) -> tuple[Gate | None, Look
 def test_a_calendar_is_open_when_the_clock_on_the_wall_shows_it(data: st.DataObject) -> None:
     _, day = data.draw(st.sampled_from(PLACES))
     start = utc(f"{day}T00:00Z") - timedelta(minutes=data.draw(st.integers(0, 1440)))
-    gate, look = data.draw(gates(date.fromisoformat(day)))
+    gate, look = data.draw(calendars(date.fromisoformat(day)))
     minutes = [start + n * MINUTE for n in range(30 * 60)]
     seen = [look(at) for at in minutes]
     if gate is None:  # refused: it is never open
@@ -215,6 +215,7 @@ def test_a_blackout_is_a_calendar_turned_round() -> None:
     release = Calendar("fri 16:00-18:00")
     office = Calendar("mon-fri 09:00-17:00")
     allowed = office & ~release
+    assert isinstance(allowed, Calendar)
     assert not allowed.open_at(utc("2026-11-27T16:30Z"))
     assert allowed.open_at(utc("2026-11-26T16:30Z"))
     assert allowed.opens(utc("2026-11-27T16:00Z")) == utc("2026-11-30T09:00Z")
@@ -236,7 +237,7 @@ def test_what_opens_only_on_a_holiday_opens_then_and_no_more() -> None:
         lambda: Calendar("02:00-03:00") & Calendar("05:00-06:00", tz="Europe/Berlin"),
     ],
 )
-def test_a_calendar_that_is_never_open_is_refused(build: Callable[[], Gate]) -> None:
+def test_a_calendar_that_is_never_open_is_refused(build: Callable[[], Calendar]) -> None:
     with pytest.raises(ValueError, match="is never open"):
         build()
 
