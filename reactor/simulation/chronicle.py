@@ -5,7 +5,7 @@ Knows: decisions and when they were taken. Refuses to know: what led to them, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -51,12 +51,8 @@ class Firing:
         return cls(**{**data, **lists, "at": datetime.fromisoformat(data["at"])})
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A line of the story and when it happened."""
-
-    at: datetime
-    line: Line
+Told = tuple[datetime, Line]
+"""A line of the story and when it happened."""
 
 
 class Chronicle:
@@ -70,9 +66,8 @@ class Chronicle:
         self.decisions: list[Decision] = []
         self.instants: list[datetime] = []
         """When each decision was taken."""
-        self.told: list[Told] = []
-        self.let_go: list[tuple[datetime, str, int]] = []
-        """When, of which sensor, and how many events no rule let in."""
+        self._told: list[Told] = []
+        self._telling = 0
         self.runs: dict[int, Run] = {}
         self.steps: dict[int, Step] = {}
         self.newest: dict[tuple[str, str | None], Step] = {}
@@ -97,8 +92,22 @@ class Chronicle:
                 self.alerts.append(effect.alert.text)
         self.decisions.append(decision)
         self.instants.append(now)
-        self.told.extend(Told(now, line) for line in tell(decision))
-        self.let_go.extend((now, name, number) for name, number in facts.filtered.items())
+
+    @property
+    def told(self) -> list[Told]:
+        """The lines of the story so far; put into words when somebody asks."""
+        for at in range(self._telling, len(self.decisions)):
+            lines = tell(self.decisions[at])
+            self._told.extend((self.instants[at], line) for line in lines)
+        self._telling = len(self.decisions)
+        return self._told
+
+    @property
+    def let_go(self) -> Iterator[tuple[datetime, str, int]]:
+        """When, of which sensor, and how many events no rule let in."""
+        for at, decision in zip(self.instants, self.decisions, strict=True):
+            for name, number in decision.facts.filtered.items():
+                yield at, name, number
 
     def _rows(self, facts: Facts) -> dict[int, Run]:
         """Keeps the rows that changed; answers the runs that are new."""

@@ -23,7 +23,7 @@ _DAY = 86_400
 
 def story(life: Chronicle, start: datetime) -> str:
     """Everything that happened, a line each; a line that repeats itself once, with how often."""
-    texts = (f"+{spoken(told.at - start):<8} {told.line.text}" for told in life.told)
+    texts = (f"+{spoken(at - start):<8} {line.text}" for at, line in life.told)
     return "\n".join(_folded(texts))
 
 
@@ -69,20 +69,17 @@ def lanes(
     """A lane for each sensor, rule and asset, with marks where something happened."""
     scale = _Scale(start, max(end, start + timedelta(seconds=1)), max(width, 10))
     drawn: list[tuple[str, str]] = []
+    told, let_go = life.told, list(life.let_go)
     for name in sensors:
-        saw = [
-            told.at for told in life.told if (told.line.word, told.line.about) == ("accepted", name)
-        ]
-        passed = [at for at, of, number in life.let_go if of == name for _ in range(number)]
+        saw = [at for at, line in told if (line.word, line.about) == ("accepted", name)]
+        passed = [at for at, of, number in let_go if of == name for _ in range(number)]
         drawn.append((name, scale.sensor(saw, passed)))
     for rule in life.graph.rules:
         fired = [(each.at, len(each.causes)) for each in life.firings if each.rule == rule]
         drawn.append((f"{rule} fires", scale.rule(fired)))
     for asset in life.graph.assets:
         moves = [
-            (told.at, told.line.word)
-            for told in life.told
-            if told.line.about == asset and told.line.word in _ASSET
+            (at, line.word) for at, line in told if line.about == asset and line.word in _ASSET
         ]
         drawn.append((asset, scale.asset(moves)))
     size = max(cell_len(name) for name, _ in [("", ""), *drawn])
