@@ -154,6 +154,43 @@ def test_a_throttled_repeat_is_dropped_and_says_so() -> None:
     assert said(ours, 2) == ["a throttled: was shut for a while, and dropped it"]
 
 
+@pytest.mark.parametrize("fate", list(Word))
+def test_each_recorded_fate_keeps_its_word_and_says_why(fate: Word) -> None:
+    met = Record(inbox.event(), 1, fates=[Met("a", fate, at(0), "so it was")])
+
+    [verdict] = told(drawn("a", on(inbox, "a")), met)
+
+    assert verdict.status.value == fate.value
+    assert verdict.text.endswith(": so it was")
+
+
+def test_a_repeat_says_that_it_is_one() -> None:
+    ours = stage("a", on(inbox.distinct(field.id, ttl="1h"), "a"))
+    ours.fire("inbox", id=7)
+    ours.fire("inbox", id=7)
+
+    assert said(ours, 2) == ["a deduplicated: dropped it as a repeat: its value had passed"]
+
+
+def test_an_event_outside_the_hours_of_a_rule_is_held_until_they_begin() -> None:
+    ours = stage("a", on(inbox.during("fri 09:00-17:00"), "a"))
+    ours.fire("inbox")
+
+    assert word(ours, 1) is Status.HELD
+    assert said(ours, 1)[0].endswith(", until 2026-01-02 09:00:00 UTC")
+
+
+def test_an_event_whose_run_was_cancelled_says_so() -> None:
+    ours = stage("a", on(inbox, "a"))
+    ours.fire("inbox")
+    ours.cancel(1)
+    ours.stopped("a")
+
+    assert said(ours, 1) == [
+        "a cancelled: launched a in run 1, which was cancelled: a: cancelled by an operator"
+    ]
+
+
 def test_a_rule_that_only_observes_says_what_it_would_have_launched() -> None:
     ours = stage("a, b", on(inbox, "a", "b", observe=True))
     ours.fire("inbox")
