@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from docs.diagrams import PAGE, WIDTH, drawn, named, redrawn
 from docs.scenarios import SCENARIOS, Scenario
 from reactor import Calendar, Pipeline, at_least, field, meta
+from reactor.core.decision import Word
 from reactor.core.errors import DefinitionError
+from reactor.core.memory import KEY_CAP
 from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import Trigger
+from reactor.core.trigger.operator import IDLE_LIMIT, PARTIAL_CAP, SPAN_CAP
 from sensors import FileArrivals, KafkaTopic, Schedule
 from tests.unit.page import blocks, table
 
@@ -62,6 +66,17 @@ def test_what_is_refused_is_refused_in_these_words(written: str, said: str) -> N
     with pytest.raises((DefinitionError, ValueError, TypeError)) as refused:
         compile_trigger(_meant(written))
     assert str(refused.value) == said
+
+
+def test_every_word_for_what_became_of_an_event_is_told() -> None:
+    assert sorted(table(PAGE, "What became of an event").column("word")) == sorted(Word)
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    bounds = table(PAGE, "Bounds").column("at most")
+    told = [int(number.replace(",", "")) for text in bounds for number in text.split()[:1]]
+    assert told == [KEY_CAP, PARTIAL_CAP, SPAN_CAP, SPAN_CAP, KEY_CAP]
+    assert timedelta(microseconds=IDLE_LIMIT) == timedelta(days=1)
 
 
 def _meant(text: str) -> Any:
