@@ -96,8 +96,7 @@ def _lived(definition: Definition, past: Past, name: str) -> _Life:
         found = recording(definition.graph, past.lines)
     except ReactorError as error:
         raise BadUsage(str(error)) from None
-    if past.reads is None:
-        _remark(definition.graph, found, name)
+    _remark(definition.graph, found, name, past.reads is not None)
     found.events = [
         event
         for event in found.events
@@ -114,8 +113,12 @@ def _lived(definition: Definition, past: Past, name: str) -> _Life:
     return _Life(found, start, past.until, firings)
 
 
-def _remark(graph: Graph, found: Recording, name: str) -> None:
+def _remark(graph: Graph, found: Recording, name: str, stored: bool) -> None:
     """Says what of a record was not taken as it stands."""
+    for sensor, (number, why) in found.unfit.items():
+        remark(f"{count(number, 'event')} of {sensor} left out, which it does not read now: {why}")
+    if stored:
+        return
     if found.sorted:
         remark(f"the events of {name} were put in the order in which they came")
     if found.repeats:

@@ -44,6 +44,8 @@ class Recording:
     """Ticks of schedules, which tick again by themselves."""
     others: dict[str, int] = field(default_factory=lambda: {})
     """Events by sensor, of sensors that no rule listens to."""
+    unfit: dict[str, tuple[int, str]] = field(default_factory=lambda: {})
+    """Stored events by sensor that it does not read any more: how many, and why the first."""
     sorted: bool = False
     """Whether the lines had to be put in order."""
 
@@ -78,7 +80,8 @@ def _object(found: Any, where: str) -> Document:
 def recording(graph: Graph, lines: Iterable[Document]) -> Recording:
     """The events of lines that some rule of the pipeline listens to, each once, in order.
 
-    Raises: ReactorError for a line that is no event, or none that its sensor could have seen.
+    Raises: ReactorError for a line of a file that is no event, or none that its sensor could have
+        seen. One of a store was seen once, and is left out if it does not fit any more.
     """
     heard = {leaf.name: leaf for rule in graph.rules.values() for leaf in leaves(rule.trigger)}
     made = Recording()
@@ -95,7 +98,14 @@ def recording(graph: Graph, lines: Iterable[Document]) -> Recording:
         if next(source.ticks(datetime(2000, 1, 1, tzinfo=UTC)), None) is not None:
             made.ticks += 1
             continue
-        event = _event(source, line)
+        try:
+            event = _event(source, line)
+        except ReactorError as error:
+            if "" in line:
+                raise
+            number, why = made.unfit.get(name, (0, str(error)))
+            made.unfit[name] = (number + 1, why)
+            continue
         if (event.source, event.id) in known:
             made.repeats += 1
             continue
@@ -193,12 +203,14 @@ def _bytes(line: Document, where: str) -> Iterator[bytes]:
 def _made(source: Any, line: Document, time: datetime, received: datetime, where: str) -> Event:
     """The event that the sensor makes of the payload, with whatever else the line says of it."""
     try:
-        event: Event = source.event(line.get("data"))
+        data = line["data"] if "data" in line else from_json(next(_bytes(line, where)))
+        event: Event = source.event(data)
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ReactorError(f"sensor {source.name} cannot see this: {said}", where=where) from None
     except (ReactorError, TypeError, ValueError, AttributeError) as error:
-        raise ReactorError(f"sensor {source.name} cannot see this: {error}", where=where) from None
+        said = error.what if isinstance(error, ReactorError) else str(error)
+        raise ReactorError(f"sensor {source.name} cannot see this: {said}", where=where) from None
     return replace(
         event,
         id=str(line.get("id") or f"{event.subject}@{time.isoformat()}"),

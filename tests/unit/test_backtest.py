@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from reactor import Pipeline, field
 from reactor.core.errors import ReactorError
@@ -106,6 +107,25 @@ def test_an_event_that_is_written_down_is_read_back_as_it_was() -> None:
     event = orders.event({"amount": 3, "region": "eu"})
     line = json.loads(json.dumps(document(4, replace(event, raw=b'{"amount":3,"region":"eu"}'))))
     assert one(line) == event
+
+
+class Priced(BaseModel):
+    price: int
+
+
+def test_what_a_sensor_does_not_read_any_more_is_left_out_if_it_was_stored() -> None:
+    graph = only(KafkaTopic("orders", model=Priced)).definition().graph
+    stored = document(4, replace(orders.event({"amount": 3}), raw=b'{"amount":3}'))
+    fits = document(5, replace(orders.event({"price": 3}), raw=b'{"price":3}'))
+    found = recording(graph, [stored, fits])
+    assert [event.data for event in found.events] == [Priced(price=3)]
+    [(number, why)] = found.unfit.values()
+    assert number == 1
+    assert "price" in why
+    with pytest.raises(
+        ReactorError, match=r"events.jsonl:1: sensor orders cannot see this: a .*: price"
+    ):
+        recording(graph, documents(json.dumps(dict(stored)), "events.jsonl"))
 
 
 def test_ticks_of_a_schedule_are_left_out_since_it_ticks_again() -> None:
