@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import anyio
 
 from reactor import Pipeline
 from reactor.core.decision import Notify
+from reactor.core.event import Event
 from reactor.executors.local import local
 from reactor.host import Host, Options
-from reactor.ports import Store
+from reactor.ports import Batch, Store
 from reactor.store import open_store
 from reactor.store.database import Database
+from sensors import Webhook
 
 
 @dataclass
@@ -92,3 +94,22 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20) -> Non
     with anyio.fail_after(seconds):
         while not await holds():
             await anyio.sleep(0.01)
+
+
+def posted(hook: Webhook, id: str, **data: Any) -> Batch:
+    """What the web layer hands over for one delivery."""
+    event = hook.event(data)
+    return Batch(hook.name, [_named(event, id)], repeats=True)
+
+
+def _named(event: Event, id: str) -> Event:
+    return Event(
+        id,
+        event.source,
+        event.type,
+        event.subject,
+        event.time,
+        datetime.now(UTC),
+        event.data,
+        raw=event.raw,
+    )

@@ -18,10 +18,10 @@ from reactor import Output, Pipeline, Retry, field
 from reactor.core.decision import CancelRun, Facts, SetPaused
 from reactor.core.errors import SettingsError, StoreUnavailable
 from reactor.core.event import Event
-from reactor.ports import Batch, Move, Store, Turn
+from reactor.ports import Move, Store, Turn
 from reactor.web.hosted import Hosted
 from sensors import FileArrivals, Webhook
-from tests.integration.serving import serving, until
+from tests.integration.serving import posted, serving, until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,25 +32,6 @@ def arrive(folder: Path, name: str, text: str = "x\n") -> None:
     hidden = folder / f".{name}.tmp"
     hidden.write_text(text)
     os.rename(hidden, folder / name)
-
-
-def posted(hook: Webhook, id: str, **data: Any) -> Batch:
-    """What the web layer hands over for one delivery."""
-    event = hook.event(data)
-    return Batch(hook.name, [_named(event, id)], repeats=True)
-
-
-def _named(event: Event, id: str) -> Event:
-    return Event(
-        id,
-        event.source,
-        event.type,
-        event.subject,
-        event.time,
-        datetime.now(UTC),
-        event.data,
-        raw=event.raw,
-    )
 
 
 async def test_a_file_launches_only_what_depends_on_it(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from anyio import to_thread
 
 from reactor import Pipeline, field
 from reactor.core.decision import SetPaused
+from reactor.core.errors import StoreUnavailable
 from reactor.ports import Store, Turn
 from sensors import KafkaTopic, Webhook
 from tests.integration.kafka_desk import new_topic, send
-from tests.integration.serving import Serving, serving, until
-from tests.integration.test_host import posted
+from tests.integration.serving import Serving, posted, serving, until
 from tests.integration.valve import Valve
 from tests.servers.kafka import Broker
 from tests.servers.process import listening as listening_on
@@ -48,6 +48,35 @@ def watched(trigger: Any, other: Any = None) -> Pipeline:
         async def other_() -> None: ...
 
     return shop
+
+
+class Watched:
+    """A store that counts what it records, and refuses to while it is `shut`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.commits = self.refused = 0
+        self.shut = False
+
+    @classmethod
+    def by(cls, kept: list[Watched]) -> Callable[[Store], Any]:
+        """Watches a store, and keeps what watches it."""
+
+        def watch(store: Store) -> Watched:
+            kept.append(cls(store))
+            return kept[-1]
+
+        return watch
+
+    async def commit(self, turn: Turn) -> None:
+        if self.shut:
+            self.refused += 1
+            raise StoreUnavailable("the disk is full")
+        self.commits += 1
+        await self._store.commit(turn)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 async def turns(served: Serving, hook: Webhook, count: int = 3) -> None:
@@ -114,6 +143,26 @@ async def test_what_a_sensor_said_before_its_batch_was_refused_does_not_count(
         await until(lambda: has_fired(served))
 
 
+async def test_what_could_not_be_recorded_is_not_taken_for_absence(tmp_path: Path) -> None:
+    pump, hook = Valve("pump"), Webhook("tick")
+    stores: list[Watched] = []
+    shop = watched(pump.by(field.id).silent_for("5s"), hook)
+    async with serving(shop, tmp_path, around=Watched.by(stores)) as served:
+        [store] = stores
+        held = await pump.held()
+        await held.offer(held.ago(20))
+        await turns(served, hook)
+        store.shut = True
+        await held.offer(held.ago(16))
+        held.desk.reached(held.ago(13))
+        await until(lambda: _true(store.refused > 1))
+        store.shut = False
+        await turns(served, hook)
+        assert await has_fired(served, 0)
+        held.desk.reached(held.ago(1))
+        await until(lambda: has_fired(served))
+
+
 async def test_what_ended_for_good_is_silent_from_then_on(tmp_path: Path) -> None:
     pump = Valve("pump")
     async with serving(watched(pump.silent_for("200ms")), tmp_path) as served:
@@ -125,31 +174,21 @@ async def test_what_ended_for_good_is_silent_from_then_on(tmp_path: Path) -> Non
 
 async def test_an_idle_service_writes_nothing_and_rests(tmp_path: Path) -> None:
     pump, hook = Valve("pump"), Webhook("tick")
-    commits: list[Turn] = []
-
-    class Counted:
-        def __init__(self, store: Store) -> None:
-            self._store = store
-
-        async def commit(self, turn: Turn) -> None:
-            commits.append(turn)
-            await self._store.commit(turn)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._store, name)
+    stores: list[Watched] = []
 
     shop = watched(pump.by(field.id).silent_for("100ms"), hook)
-    async with serving(shop, tmp_path, around=Counted) as served:  # pyright: ignore[reportArgumentType]
+    async with serving(shop, tmp_path, around=Watched.by(stores)) as served:
+        [store] = stores
         held = await pump.held()
         await held.offer(held.ago(5))
         await turns(served, hook, 1)
         await served.until_status("other_", "materialized")
         # Its timer is due, and its sensor says nothing of use.
-        written, spent, long_ago = len(commits), time.process_time(), held.ago(9)
+        written, spent, long_ago = store.commits, time.process_time(), held.ago(9)
         for step in range(20):
             held.desk.reached(long_ago + step * SECOND / 10)
             await anyio.sleep(0.1)
-        assert len(commits) == written
+        assert store.commits == written
         assert time.process_time() - spent < 0.5
         assert await has_fired(served, 0)
 
