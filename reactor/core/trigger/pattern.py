@@ -144,12 +144,14 @@ class PatternOf(Operator):
             if side and side[0][1] < before:
                 keep = tuple(entry for entry in side if entry[1] >= before)
                 gone = events_of(entry for entry in side if entry[1] < before)
-                moment.lost(Word.EXPIRED, gone, self._unmet(sides))
+                moment.lost(Word.EXPIRED, gone, self._unmet(sides, number))
                 sides[number] = keep
 
-    def _unmet(self, sides: Sides) -> str:
+    def _unmet(self, sides: Sides, own: int) -> str:
+        """Why what waited in an operand did not become a whole pattern."""
         missing = [name for name, side in zip(self.names, sides, strict=True) if not side]
-        return f"{together(missing)} did not come in time" if missing else "not in the window"
+        others = [name for number, name in enumerate(self.names) if number != own]
+        return f"{together(missing or others)} did not come in time"
 
     def _use(self, sides: Sides, chosen: list[Sequence[Entry]], moment: Moment) -> None:
         """Takes out what is used, wherever it waits, and what came before it of its operand."""

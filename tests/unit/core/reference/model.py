@@ -103,10 +103,11 @@ class Model:
         self._ring()
 
     def reads(self, source: str, upto: datetime) -> None:
-        """A sensor says how far it has been read."""
+        """A sensor says how far it has been read: if that is news, what waited for it acts."""
         known = self.clock.read.get(source)
-        self.clock.read[source] = max(known, upto) if known is not None else upto
-        self._ring()
+        if known is None or known < upto:
+            self.clock.read[source] = upto
+            self._ring()
 
     def comes(self, number: int, event: Event) -> None:
         """An event of a sensor."""
