@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -150,7 +151,7 @@ def only(trigger: Trigger, **options: Any) -> Problem:
         meta.header["x"] == "y",
         lambda event: event.data.nonsense,
     ],
-    ids=str,
+    ids=lambda condition: condition.__name__ if inspect.isfunction(condition) else str(condition),
 )
 def test_what_may_hold_is_no_mistake(condition: Any) -> None:
     assert problems(orders.where(condition)) == []
