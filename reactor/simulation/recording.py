@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -51,13 +52,16 @@ class Recording:
 
 
 def documents(text: str, name: str) -> Iterator[Document]:
-    """The objects of a file: a line each, or one array of them.
+    """The objects of a file: a line each, or one array of them, or each over several lines.
 
     Raises: ReactorError that names the line.
     """
     if text.lstrip()[:1] == "[":
         listed = _parsed(text, name)
         yield from (_object(each, f"{name}, event {at}") for at, each in enumerate(listed, 1))
+        return
+    if text.lstrip().partition("\n")[0].strip() == "{":
+        yield from _spread(text, name)
         return
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
@@ -69,6 +73,20 @@ def _parsed(text: str, where: str) -> Any:
         return from_json(text)
     except ValueError as error:
         raise ReactorError(f"this is no JSON: {error}", where=where) from None
+
+
+def _spread(text: str, name: str) -> Iterator[Document]:
+    """Objects as they are printed to be read, one behind the other."""
+    decoder, at, line = json.JSONDecoder(), 0, 1
+    while rest := text[at:].lstrip():
+        start = len(text) - len(rest)
+        line += text.count("\n", at, start)
+        try:
+            found, at = decoder.raw_decode(text, start)
+        except ValueError as error:
+            raise ReactorError(f"this is no JSON: {error}", where=f"{name}:{line}") from None
+        yield _object(found, f"{name}:{line}")
+        line += text.count("\n", start, at)
 
 
 def _object(found: Any, where: str) -> Document:
@@ -140,8 +158,38 @@ def _event(source: Source, line: Document) -> Event:
             where=where,
             hint="replay the store itself, without --events",
         )
+    if "seq" in line and "data" not in line and "data_base64" not in line:
+        return _listed(source, line, time, received, where)
     made = _restored(source, line, time, received, where)
     return made if made is not None else _made(source, line, time, received, where)
+
+
+def _listed(
+    source: Source, line: Document, time: datetime, received: datetime, where: str
+) -> Event:
+    """An event of a list without payloads: what it is about may say enough, as it does of files."""
+    if isinstance(source, AssetEvents):
+        return Event(
+            str(line["id"]),
+            source.name,
+            str(line["type"]),
+            source.asset,
+            time,
+            received,
+            key=_key(line),
+        )
+    made = None
+    with suppress(ReactorError):
+        made = _made(source, {**line, "data": line.get("subject")}, time, received, where)
+    # Whoever takes any text for a payload would take a subject for one, which it is not.
+    if made is None or isinstance(made.data, str):
+        raise ReactorError(
+            f"event {line['seq']} of {source.name} was listed without its payload",
+            where=where,
+            hint=f"reactor events show {line['seq']} --json has it; "
+            "or replay the store itself, without --events",
+        )
+    return made
 
 
 def _restored(

@@ -109,6 +109,40 @@ def test_an_event_that_is_written_down_is_read_back_as_it_was() -> None:
     assert one(line) == event
 
 
+def test_events_listed_without_a_payload_are_taken_where_they_say_enough() -> None:
+    listed = {
+        "seq": 12,
+        "sensor": "inbox",
+        "id": "x",
+        "type": "file.created",
+        "subject": "inbox/a.csv",
+        "at": "2026-01-05T09:00:00Z",
+        "received": "2026-01-05T09:00:02Z",
+        "key": None,
+    }
+    assert one(listed).data.path == "inbox/a.csv"
+    with pytest.raises(
+        ReactorError, match=r"event 12 of orders was listed without its payload .*"
+    ) as e:
+        recording(
+            only(KafkaTopic("orders", model=Priced)).definition().graph,
+            documents(json.dumps({**listed, "sensor": "orders"}), "events.jsonl"),
+        )
+    assert "reactor events show 12 --json has it" in str(e.value)
+
+
+def test_objects_may_be_printed_over_several_lines() -> None:
+    lines = [
+        {"sensor": "inbox", "time": f"2026-01-05T09:0{n}Z", "data": f"inbox/{n}.csv"}
+        for n in (1, 2)
+    ]
+    text = "\n".join(json.dumps(line, indent=2) for line in lines)
+    found = recording(SHOP.graph, documents(text, "events.json"))
+    assert [event.subject for event in found.events] == ["inbox/1.csv", "inbox/2.csv"]
+    with pytest.raises(ReactorError, match=r"^events.json:6: this is no JSON"):
+        list(documents(text.removesuffix("}"), "events.json"))
+
+
 class Priced(BaseModel):
     price: int
 
