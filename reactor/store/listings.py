@@ -194,28 +194,25 @@ def filtered(connection: sa.Connection) -> dict[str, int]:
     return _by(connection, query)
 
 
-def rules(connection: sa.Connection, names: Sequence[str]) -> dict[str, Row]:
+def rules(connection: sa.Connection) -> dict[str, Row]:
     """What is known of each rule: its newest firing (`fired`, `run`), since when it reads as it
     does (`since`, None if nobody knows any more) and how often it has started afresh (`changes`).
     """
-    firing, version = schema.firing.c, schema.rule_version.c
-    named = sa.bindparam("name")
-    last = sa.select(firing.at, firing.run, firing.observed).where(firing.rule == named)
-    newest = sa.select(version.at).where(version.rule == named).order_by(version.id.desc())
-    number = (
-        sa.select(sa.func.count()).select_from(schema.rule_version).where(version.rule == named)
-    )
+    rule, firing, version = schema.rule, schema.firing, schema.rule_version
+    last = sa.select(firing.c.id).where(firing.c.rule == rule.c.rule).correlate(rule)
+    newest = last.order_by(firing.c.id.desc()).limit(1).scalar_subquery()
+    fired = sa.select(rule.c.rule, firing.c.at, firing.c.run, firing.c.observed)
+    known = {row.rule: row for row in connection.execute(fired.join(firing, firing.c.id == newest))}
+    versions = sa.select(version.c.rule, sa.func.max(version.c.at), sa.func.count())
     found: dict[str, Row] = {}
-    for name in names:
-        given = {"name": name}
-        fired = connection.execute(last.order_by(firing.id.desc()).limit(1), given).first()
-        since = connection.scalar(newest.limit(1), given)
+    for name, since, number in connection.execute(versions.group_by(version.c.rule)):
+        row = known.get(name)
         found[name] = {
-            "fired": iso(fired.at) if fired else None,
-            "run": fired.run if fired else None,
-            "observed": bool(fired.observed) if fired else False,
+            "fired": iso(row.at) if row else None,
+            "run": row.run if row else None,
+            "observed": bool(row.observed) if row else False,
             "since": iso(since) if since else None,
-            "changes": max(0, (connection.scalar(number, given) or 0) - 1),
+            "changes": number - 1,
         }
     return found
 

@@ -118,9 +118,9 @@ class Reading:
         """See `queries.firings`: observed, limit, before."""
         return await self._read(lambda connection: queries.firings(connection, rule, **which))
 
-    async def rules(self, names: Sequence[str]) -> dict[str, Row]:
+    async def rules(self) -> dict[str, Row]:
         """When each rule fired last, and since when it reads as it does."""
-        return await self._read(lambda connection: listings.rules(connection, names))
+        return await self._read(listings.rules)
 
     async def began(self) -> dict[str, datetime]:
         """Since when each rule reads as it does, where that is known."""

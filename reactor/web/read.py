@@ -246,13 +246,13 @@ async def _events(service: Service, **which: Any) -> list[model.Event]:
 
 async def _known_rules(service: Service, nodes: Sequence[Mapping[str, Any]]) -> list[model.Rule]:
     """Rules, with what is known of each."""
-    known = await service.read.rules([node["name"] for node in nodes])
+    known = await service.read.rules()
     counted = await service.read.fate_counts(service.clock.now() - _HOUR)
     fates: dict[str, dict[str, int]] = {}
     for row in counted:
         fates.setdefault(row["rule"], {})[row["word"]] = row["count"]
     return [
-        model.Rule(**node, **known[node["name"]], fates=fates.get(node["name"], {}))
+        model.Rule(**node, **known.get(node["name"], {}), fates=fates.get(node["name"], {}))
         for node in nodes
     ]
 

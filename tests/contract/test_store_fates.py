@@ -284,7 +284,7 @@ async def test_a_rule_says_since_when_it_reads_as_it_does(store: Database) -> No
         ("inbox", "2026-03-01T12:00:01.000000Z"),
     ]
     assert await store.read.began() == {"daily": at(2)}
-    known = (await store.read.rules(["daily"]))["daily"]
+    known = (await store.read.rules())["daily"]
     assert (known["since"], known["changes"]) == ("2026-03-01T12:00:02.000000Z", 1)
 
 
@@ -296,7 +296,12 @@ async def test_a_rule_shows_its_firings_the_observed_ones_too(store: Database) -
                 fired(2, None, (2,), observed=True),
                 fired(3, 5, (3,), rule="other"),
                 fired(4, None, (4, 5), observed=True),
-            ]
+            ],
+            changes=[
+                put(Table.RULE, (name,), RuleState(name, "one", name))
+                for name in ("daily", "other", "new")
+            ],
+            when=at(9),
         )
     )
 
@@ -304,7 +309,7 @@ async def test_a_rule_shows_its_firings_the_observed_ones_too(store: Database) -
     assert [row["id"] for row in await store.read.firings("daily", observed=True)] == [4, 2]
     assert [row["id"] for row in await store.read.firings("daily", limit=1, before=4)] == [2]
     assert (await store.read.firings("daily"))[0]["matches"] == [[4, 5]]
-    known = await store.read.rules(["daily", "other", "new"])
+    known = await store.read.rules()
     assert known["daily"]["fired"] == "2026-03-01T12:00:04.000000Z"
     assert (known["daily"]["run"], known["daily"]["observed"]) == (None, True)
     assert known["other"]["run"] == 5
@@ -312,6 +317,6 @@ async def test_a_rule_shows_its_firings_the_observed_ones_too(store: Database) -
         "fired": None,
         "run": None,
         "observed": False,
-        "since": None,
+        "since": "2026-03-01T12:00:09.000000Z",
         "changes": 0,
     }

@@ -127,7 +127,7 @@ async def test_what_a_store_of_the_first_revision_held_is_still_there(tmp_path: 
     async with open_store(f"sqlite:///{path}") as store:
         state = await store.load()
         found = await store.read.event(1)
-        known = await store.read.rules(["daily", "calm"])
+        known = await store.read.rules()
 
         assert state.rows[Table.RULE] == {
             ("calm",): RuleState("calm", "def"),
@@ -161,4 +161,4 @@ async def test_a_store_of_the_first_revision_goes_on_with_turns(tmp_path: Path) 
         assert found is not None
         assert [each["why"] for each in found["fates"]] == ["the rule was changed"]
         assert (await store.load()).get(Table.RULE, "daily") == after
-        assert (await store.read.rules(["daily"]))["daily"]["changes"] == 1
+        assert (await store.read.rules())["daily"]["changes"] == 1
