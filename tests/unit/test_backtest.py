@@ -121,14 +121,10 @@ def test_events_listed_without_a_payload_are_taken_where_they_say_enough() -> No
         "key": None,
     }
     assert one(listed).data.path == "inbox/a.csv"
-    with pytest.raises(
-        ReactorError, match=r"event 12 of orders was listed without its payload .*"
-    ) as e:
-        recording(
-            only(KafkaTopic("orders", model=Priced)).definition().graph,
-            documents(json.dumps({**listed, "sensor": "orders"}), "events.jsonl"),
-        )
-    assert "reactor events show 12 --json has it" in str(e.value)
+    for topic in (KafkaTopic("orders"), KafkaTopic("orders", model=Priced)):
+        lines = documents(json.dumps({**listed, "sensor": "orders"}), "events.jsonl")
+        with pytest.raises(ReactorError, match="event 12 of orders was listed without its payload"):
+            recording(only(topic).definition().graph, lines)
 
 
 def test_objects_may_be_printed_over_several_lines() -> None:
