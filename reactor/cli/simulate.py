@@ -184,7 +184,7 @@ def _show(definition: Definition, life: _Life, limit: int, as_json: bool) -> Non
         show_json({**_about(definition, life), "launches": launches, "rules": totals})
         return
     rows = [(_when(each.at), *_told(each)) for each in _some(firings, limit)]
-    table(("when", "rule", "would launch", "because"), rows, "nothing would have been launched")
+    table(("when", "rule", "asset", "because"), rows, "nothing would have been launched")
     _left_out(len(firings), limit)
     say("")
     table(("rule", "launches"), [(Text(rule, "magenta"), f"{n:,}") for rule, n in totals.items()])
@@ -214,7 +214,7 @@ def _show_comparison(
         show_json({**about, **totals, "differences": listed})
         return
     rows = [_differs(each) for each in _some(comparison.differences, limit)]
-    table(("", "when", "rule", "would launch", "because"), rows)
+    table(("", "when", "rule", "asset", "because"), rows)
     _left_out(len(comparison.differences), limit)
     if rows:
         say("")

@@ -91,12 +91,12 @@ def test_it_tells_what_would_have_been_launched_when_by_which_rule_and_why(run: 
     assert (
         ran.out
         == """\
-when                 rule     would launch  because
-2026-01-05 09:00:00  raw      raw +1        inbox saw inbox/a.csv
-2026-01-05 09:01:20  revenue  revenue[eu]   orders saw 1 and 1 more
-2026-01-05 09:02:00  revenue  revenue[us]   orders saw orders/0
-2026-01-06 02:00:00  report   report        nightly saw 2026-01-06T02:00:00Z
-2026-01-06 09:00:00  raw      raw +1        inbox saw inbox/b.csv
+when                 rule     asset        because
+2026-01-05 09:00:00  raw      raw +1       inbox saw inbox/a.csv
+2026-01-05 09:01:20  revenue  revenue[eu]  orders saw orders/0 and 1 more (full)
+2026-01-05 09:02:00  revenue  revenue[us]  orders saw orders/0
+2026-01-06 02:00:00  report   report       nightly saw 2026-01-06T02:00:00Z
+2026-01-06 09:00:00  raw      raw +1       inbox saw inbox/b.csv
 
 rule     launches
 raw      2
@@ -173,15 +173,15 @@ def test_against_another_file_a_changed_window_shows_what_appears_disappears_and
     assert (
         ran.out
         == """\
-            when                            rule     would launch  because
-disappears  2026-01-05 09:01:10             revenue  revenue[eu]   orders saw 1
-appears     2026-01-05 09:01:20             revenue  revenue[eu]   orders saw 1 and 1 more
-disappears  2026-01-05 09:01:30             revenue  revenue[eu]   orders saw orders/0
-moves       2026-01-05 09:01:40 → 09:02:00  revenue  revenue[us]   orders saw orders/0
+            when                            rule     asset        because
+disappears  2026-01-05 09:01:10             revenue  revenue[eu]  orders saw 1
+appears     2026-01-05 09:01:20             revenue  revenue[eu]  orders saw orders/0 and 1 more (full)
+disappears  2026-01-05 09:01:30             revenue  revenue[eu]  orders saw orders/0
+moves       2026-01-05 09:01:40 → 09:02:00  revenue  revenue[us]  orders saw orders/0
 
 6 events since 2026-01-05 09:00:00, against other.py:
 1 appears, 2 disappear, 1 moves; 3 launches are the same
-"""
+"""  # noqa: E501
     )
 
 
@@ -301,9 +301,9 @@ def test_the_history_of_a_store_is_replayed(run: Command, store: str) -> None:
     ran = run("simulate", "shop.py", *WITHIN)
     assert ran.code == 0
     assert ran.out.splitlines()[1:4] == [
-        "2026-01-05 08:01:00  raw      raw +1        inbox saw inbox/a.csv",
-        "2026-01-05 08:02:15  revenue  revenue[eu]   orders saw orders/0 and 1 more",
-        "2026-01-05 08:05:30  revenue  revenue[us]   orders saw orders/0",
+        "2026-01-05 08:01:00  raw      raw +1       inbox saw inbox/a.csv",
+        "2026-01-05 08:02:15  revenue  revenue[eu]  orders saw orders/0 and 1 more (full)",
+        "2026-01-05 08:05:30  revenue  revenue[us]  orders saw orders/0",
     ]
     named = run("simulate", "shop.py", *WITHIN, "--store", store)
     assert named.out == ran.out
