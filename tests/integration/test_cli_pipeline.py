@@ -315,14 +315,14 @@ def test_a_plan_says_of_each_rule_that_listens_whether_it_fires_waits_or_why_not
 ) -> None:
     (tmp_path / "algebra.py").write_text(ALGEBRA)
     ran = run("plan", "algebra.py", "orders", '{"id": 5}')
-    shown = re.sub(r"until [\d :-]*\d( UTC)?", "until THEN", ran.out)
+    shown = re.sub(r",? until [\d :-]*\d( UTC)?", " until THEN", ran.out)
     assert (
         shown
         == """\
 if orders saw orders/0, of shop
 
 rule       does           because
-paid       waits          for payments, until THEN
+paid       waits          for payments until THEN
 forgotten  waits          that no payments comes until THEN
 seldom     fires at once  orders.throttle('10m')
 broken     does not fire  could not judge it: its own code raised KeyError: 'nope'
