@@ -100,8 +100,15 @@ def news_of(decision: Decision, now: datetime) -> list[News]:
         *_events(facts.accepted, now),
         *_fired(facts.fired),
         *_fates(facts.fates),
-        *(told for change in facts.changes for told in _changed(change, now)),
+        *(told for change in sorted(facts.changes, key=_place) for told in _changed(change, now)),
     ]
+
+
+def _place(change: Change) -> int:
+    """Runs begin before their steps, and end after them."""
+    if change.table is Table.RUN:
+        return 0 if change.before is None else 2
+    return 1 if change.table is Table.STEP else 3
 
 
 def _events(accepted: Sequence[tuple[int, Event]], now: datetime) -> Iterable[News]:
