@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,28 +72,26 @@ async def from_store(url: str, since: datetime | None, until: datetime | None) -
     Raises: StoreError if there is none.
     """
     async with open_reading(url) as reading:
-        found = await events(reading, since, until)
+        lines = [document(seq, event) async for seq, event in _events(reading, since, until)]
         reads = _reads(await reading.history_versions())
         filtered = await reading.filtered()
         end = await reading.history_end()
     if since is None:
-        begun = [*(event.received for _, event in found[:1]), *(read.since for read in reads)]
-        since = min(begun, default=None)
-    lines = [document(seq, event) for seq, event in found]
+        first = (datetime.fromisoformat(line["received"]) for line in lines[:1])
+        since = min([*first, *(read.since for read in reads)], default=None)
     # What a service that is down would have done since then is nobody's history.
     return Past(lines, since, until or end or datetime.now(UTC), reads, filtered)
 
 
-async def events(
+async def _events(
     reading: Reading, since: datetime | None, until: datetime | None
-) -> list[tuple[int, Event]]:
-    """All events of a time, by number."""
-    found: list[tuple[int, Event]] = []
+) -> AsyncIterator[tuple[int, Event]]:
+    """All events of a time, by number, a page at a time."""
     after = 0
     while some := await reading.history_events(since=since, until=until, after=after):
-        found.extend(some)
+        for seq, event in some:
+            yield seq, event
         after = some[-1][0]
-    return found
 
 
 def _reads(versions: Sequence[Mapping[str, Any]]) -> list[Read]:
@@ -119,7 +117,7 @@ async def happened(
     Raises: StoreError if there is none.
     """
     async with open_reading(url) as reading:
-        known = {seq: cause(event) for seq, event in await events(reading, None, until)}
+        known = {seq: cause(event) async for seq, event in _events(reading, None, until)}
         found: list[Firing] = []
         after = 0
         while rows := await reading.history_firings(since=since, until=until, after=after):
