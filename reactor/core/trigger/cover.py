@@ -1,6 +1,7 @@
 """Sets that fill up: see `expression.Complete`, and `expression.Incomplete` for it.
 
-State: (when touched, what is expected or None, ((member, its match), ...) in order of member).
+State: (when touched, the manifest or None, ((member, its match), ...) in order of member). A
+manifest is (its event time, what it says).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from reactor.core.trigger.operator import (
 )
 
 Expected = tuple[str, ...] | int | None
+Said = tuple[int, tuple[str, ...] | int] | None
 Rows = list[tuple[str, Entry]]
 
 
@@ -56,33 +58,34 @@ class CompleteOf(Operator):
         for _, match in arrivals:
             data = moment.get(self.number, match.key)
             members: dict[str, Entry] = dict(data[2]) if data else {}
-            expected = self._asked(match, data)
+            said = self._asked(match, data)
+            expected = self._expects(said)
             self._add(members, expected, match, moment)
-            self._prune(members, expected, moment)
-            chosen = self._covered(members, expected)
+            said = self._prune(members, said, moment)
+            chosen = self._covered(members, self._expects(said), said)
             if chosen:
                 fired.append(merged(match.key, list(chosen.values()), self._label(chosen)))
                 rest = events_of(entry for name, entry in members.items() if name not in chosen)
                 moment.lost(Word.FILTERED, rest, "it was complete without it")
-                members, expected = {}, self.expected
-            self._rest(match.key, moment.now, expected, members, moment)
+                members, said = {}, None
+            self._rest(match.key, moment.now, said, members, moment)
         return fired
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
         data = moment.get(self.number, key)
         if data is None:
             return []
-        touched, expected, members = data[0], data[1], dict(data[2])
+        touched, said, members = data[0], data[1], dict(data[2])
         upto = moment.upto(self.sources)
         if moment.now - touched > self.window + IDLE_LIMIT:
-            self._expire(members, expected, moment.now - self._hold, moment)
+            said = self._expire(members, said, moment.now - self._hold, moment)
         elif upto is not None:
-            self._expire(members, expected, upto - self._hold, moment)
-        self._rest(key, touched, expected, members, moment)
+            said = self._expire(members, said, upto - self._hold, moment)
+        self._rest(key, touched, said, members, moment)
         return []
 
     def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        text = f"waits for {self._missing(dict(data[2]), data[1])}"
+        text = f"waits for {self._missing(dict(data[2]), self._expects(data[1]))}"
         for _, entry in data[2]:
             yield entry[0], text
 
@@ -103,10 +106,16 @@ class CompleteOf(Operator):
             oldest = min(members, key=lambda each: order(members[each]))
             moment.lost(Word.EXPIRED, members.pop(oldest)[0], f"more than {SPAN_CAP:,} members")
 
-    def _asked(self, match: Match, data: Data | None) -> Expected:
-        """What is expected, as a match says or was said before."""
-        expected: Expected = data[1] if data else self.expected
-        return expected if self.manifest is None else match.value(self.manifest) or expected
+    def _asked(self, match: Match, data: Data | None) -> Said:
+        """The manifest: what a match says, if it is not older than what was said before."""
+        before: Said = data[1] if data else None
+        said = None if self.manifest is None else match.value(self.manifest)
+        if not said or (before is not None and before[0] > match.time):
+            return before
+        return (match.time, said)
+
+    def _expects(self, said: Said) -> Expected:
+        return self.expected if said is None else said[1]
 
     def _named(self, match: Match, expected: Expected, moment: Moment) -> str | None:
         """Which member a match is, if it is one."""
@@ -121,25 +130,31 @@ class CompleteOf(Operator):
         moment.lost(Word.FILTERED, match.events, why)
         return None
 
-    def _prune(self, members: dict[str, Entry], expected: Expected, moment: Moment) -> None:
-        if members:
-            newest = max(entry[1] for entry in members.values())
-            self._expire(members, expected, newest - self._hold, moment)
+    def _prune(self, members: dict[str, Entry], said: Said, moment: Moment) -> Said:
+        newest = self._newest(members, said)
+        return said if newest is None else self._expire(members, said, newest - self._hold, moment)
 
-    def _expire(
-        self, members: dict[str, Entry], expected: Expected, before: int, moment: Moment
-    ) -> None:
+    def _newest(self, members: dict[str, Entry], said: Said) -> int | None:
+        times = [entry[1] for entry in members.values()]
+        return max(times if said is None else [*times, said[0]], default=None)
+
+    def _expire(self, members: dict[str, Entry], said: Said, before: int, moment: Moment) -> Said:
         gone = [name for name, entry in members.items() if entry[1] < before]
         if gone:
             left = {name: members.pop(name) for name in gone}
-            why = f"{self._missing(left, expected)} did not come in time"
+            why = f"{self._missing(left, self._expects(said))} did not come in time"
             moment.lost(Word.EXPIRED, events_of(left.values()), why)
+        return None if said is not None and said[0] < before else said
 
-    def _covered(self, members: dict[str, Entry], expected: Expected) -> dict[str, Entry]:
-        """The members' matches if all that is expected is there, within the window."""
-        if expected is None or not members:
+    def _covered(
+        self, members: dict[str, Entry], expected: Expected, said: Said
+    ) -> dict[str, Entry]:
+        """The members' matches if all that is expected, and the manifest, is in the window."""
+        newest = self._newest(members, said)
+        if expected is None or newest is None or not members:
             return {}
-        newest = max(entry[1] for entry in members.values())
+        if said is not None and said[0] < newest - self.window:
+            return {}
         inside = {n: e for n, e in members.items() if e[1] >= newest - self.window}
         if isinstance(expected, int):
             return inside if len(inside) >= expected else {}
@@ -164,26 +179,23 @@ class CompleteOf(Operator):
         self,
         key: str | None,
         touched: int,
-        expected: Expected,
+        said: Said,
         members: dict[str, Entry],
         moment: Moment,
     ) -> None:
-        if not members and expected == self.expected:
+        if not members and said is None:
             moment.put(self.number, key, None)
             return
         last = touched + self.window + IDLE_LIMIT + 1
         due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
-        if not members and moment.now > touched + self._hold:
-            moment.put(self.number, key, None)
-            return
-        data = (touched, expected, tuple(sorted(members.items())))
+        data = (touched, said, tuple(sorted(members.items())))
         moment.put(self.number, key, data, due)
 
 
 class UncoveredOf(CompleteOf):
     """See `expression.Incomplete`, of a set.
 
-    State: (when touched, what is expected or None, ((member, its match), ...) in order of matches).
+    State: (when touched, the manifest or None, ((member, its match), ...) in order of matches).
     """
 
     concludes = True
@@ -192,15 +204,15 @@ class UncoveredOf(CompleteOf):
         for _, match in arrivals:
             data = moment.get(self.number, match.key)
             rows: Rows = list(data[2]) if data else []
-            expected = self._asked(match, data)
-            name = self._named(match, expected, moment)
+            said = self._asked(match, data)
+            name = self._named(match, self._expects(said), moment)
             if name is not None:
                 insort(rows, (name, match[:4]), key=_when)
                 if len(rows) > SPAN_CAP:
                     moment.lost(Word.EXPIRED, rows.pop(0)[1][0], f"more than {SPAN_CAP:,} wait")
             # What is expected may just have been said: all that waits is looked at then.
-            self._settle(rows, expected, moment)
-            self._keep(match.key, expected, rows, moment)
+            self._settle(rows, self._expects(said), moment)
+            self._keep(match.key, said, rows, moment)
         return []
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
@@ -208,13 +220,14 @@ class UncoveredOf(CompleteOf):
         if data is None or not data[2]:
             moment.put(self.number, key, None)
             return []
-        expected: Expected = data[1]
+        said: Said = data[1]
+        expected = self._expects(said)
         end: int = data[2][0][1][1] + self.window
         came = {name: entry for name, entry in data[2] if entry[1] <= end}
         entries = [entry for _, entry in data[2] if entry[1] <= end]
         rows = [row for row in data[2] if row[1][1] > end]
         self._settle(rows, expected, moment)
-        self._keep(key, expected if rows else self.expected, rows, moment)
+        self._keep(key, said if rows else None, rows, moment)
         label = f"{self._label(came)} but not {self._missing(came, expected)}"
         return [merged(key, entries, label)._replace(time=end)]
 
@@ -235,16 +248,16 @@ class UncoveredOf(CompleteOf):
                 return None
             came[name] = entry
             ends = at + 1 == len(rows) or rows[at + 1][1][1] > entry[1]
-            if ends and self._covered(came, expected):
+            if ends and self._covered(came, expected, None):
                 return entry[1]
         return None
 
-    def _keep(self, key: str | None, expected: Expected, rows: Rows, moment: Moment) -> None:
-        if not rows and expected == self.expected:
+    def _keep(self, key: str | None, said: Said, rows: Rows, moment: Moment) -> None:
+        if not rows and said is None:
             moment.put(self.number, key, None)
             return
         due = rows[0][1][1] + self.window + self.lag if rows else moment.now + self._hold
-        moment.put(self.number, key, (moment.now, expected, tuple(rows)), due)
+        moment.put(self.number, key, (moment.now, said, tuple(rows)), due)
 
 
 def _when(row: tuple[str, Entry]) -> tuple[int, int]:

@@ -142,7 +142,12 @@ class ThrottleOf(Operator):
             if data is None or data[0] <= moment.now:
                 until = moment.now + self.every
                 moment.put(self.number, match.key, (until, None), until)
-                fired.append(match)
+                if data is not None and data[1] is not None:
+                    # Its time came while nobody looked, and another timer rang before its own.
+                    back = kept(data[1], match)
+                    fired.append(released(match.key, back, "throttled", alone=False))
+                else:
+                    fired.append(match)
             elif not self.trailing:
                 moment.lost(Word.THROTTLED, match.events, "throttled")
             else:

@@ -464,7 +464,12 @@ class ThenOf(PatternOf):
             if start >= cut:
                 return []
             chosen.append(side[start:cut] if self.pair == "collect" else side[cut - 1 : cut])
-        return chosen[::-1]
+        chosen.reverse()
+        for number in range(1, len(chosen) - 1):
+            # What came before all that it could follow is no part of it.
+            first = order(chosen[number - 1][0])
+            chosen[number] = chosen[number][bisect_right(chosen[number], first, key=order) :]
+        return chosen
 
 
 def _between(side: tuple[Entry, ...], one: Entry, other: Entry) -> bool:

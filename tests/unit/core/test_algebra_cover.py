@@ -101,6 +101,23 @@ def test_a_manifest_names_the_members() -> None:
     assert ear.hears("a", files=["x"]) == ["a5"]
 
 
+def test_a_manifest_lies_in_the_window_too() -> None:
+    ear = Ear(A.complete(field.files, within="10s", member=field.file))
+    ear.hears("a", files=["x"])
+    ear.waits(11)
+    assert ear.hears("a", file="x") == []
+    assert ear.hears("a", files=["x"], late=9) == ["a2"], "whatever comes first"
+
+
+def test_an_older_manifest_that_comes_late_says_nothing_new() -> None:
+    ear = Ear(A.complete(field.files, within="10s", member=field.file))
+    ear.waits(10)
+    ear.hears("a", files=["x", "y"])
+    ear.hears("a", files=["x"], late=5)
+    assert ear.hears("a", file="x") == []
+    assert ear.hears("a", file="y") == ["a3 a4"]
+
+
 def test_a_manifest_may_say_how_many() -> None:
     ear = Ear(A.by(field.run).complete(field.total, within="1h", member=field.part))
     assert ear.hears("a", run="r", part=1, total=2) == []

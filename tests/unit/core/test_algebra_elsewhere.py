@@ -326,7 +326,7 @@ def test_kestra_at_least() -> None:
     assert ear.hears("c") == ["a2 c1"]
 
 
-# Deadman (heartbeats in Prometheus, Kapacitor, Healthchecks)
+# A deadman's switch, as heartbeats in Prometheus, Kapacitor and Healthchecks
 
 
 def test_deadman() -> None:
@@ -341,7 +341,7 @@ def test_deadman() -> None:
 
 
 def test_deadman_through_a_restart() -> None:
-    """There a restart of the watcher is a gap in what it saw; here it first reads what it missed."""
+    """There a restart of the watcher is a gap; here it first reads what it missed."""
     ear = Ear(A.silent_for("1m"))
     ear.hears("a")
     ear.again().receive(Restarted())

@@ -81,3 +81,12 @@ def test_what_is_held_back_still_joins_what_is_of_its_time() -> None:
     ear = Ear((A.delay("1h") & B).within("10s"))
     ear.hears("a", "b")
     assert ear.waits(2 * HOUR, "a", "b") == [f"a1 b1 at {HOUR}"]
+
+
+def test_what_a_throttle_kept_back_is_not_lost_when_another_timer_rings_first() -> None:
+    ear = Ear((A.debounce("5s", "5s") | B).throttle("10s"))
+    assert ear.hears("b", "b") == ["b1"]
+    ear.waits(4)
+    ear.hears("a")
+    ear.now = at(500)
+    assert ear.told_by(ear.receive()) == ["b2 a1"]

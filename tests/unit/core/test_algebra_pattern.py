@@ -78,6 +78,12 @@ def test_all_that_came_before_b_is_collected() -> None:
     assert ear.hears("b") == ["a3 b2"]
 
 
+def test_what_came_before_all_it_could_follow_is_not_collected() -> None:
+    ear = Ear(A.then(B).then(C).within("10s", pair="collect"))
+    assert ear.hears("b", "a", "b", "b", "c") == ["a1 b2 b3 c1"]
+    assert ear.fates == ["b1 superseded: a later one was taken"]
+
+
 def test_sequences_of_different_keys_do_not_mix() -> None:
     ear = Ear(A.by(field.k).then(B.by(field.id)).within("10s"))
     ear.hears("a", k="x")

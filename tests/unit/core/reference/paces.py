@@ -43,13 +43,13 @@ class ThrottleNode(Node):
     def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
         fired: list[Match] = []
         for _, match in arrivals:
-            if match.key not in self.keys:
+            until, before = self.keys.get(match.key, (clock.now, None))
+            whole = match if before is None else gathered(before, match)
+            if until <= clock.now:
                 self.keys[match.key] = (clock.now + self.every, None)
-                fired.append(match)
+                fired.append(whole)
             elif self.trailing:
-                until, before = self.keys[match.key]
-                back = match if before is None else gathered(before, match)
-                self.keys[match.key] = (until, back)
+                self.keys[match.key] = (until, whole)
         return fired
 
     def wakes(self) -> list[Wake]:

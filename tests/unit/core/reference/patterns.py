@@ -104,6 +104,8 @@ class ThenPattern(Pattern):
             before = taken[0][-1].order
             some = [m for m in side if m.order < before and end.time - m.time <= self.window]
             taken.insert(0, some)
+        for before, some in pairwise(taken):
+            some[:] = [match for match in some if match.order > before[0].order]
         return taken
 
     def used(self, sides: Sides, taken: Sides) -> None:
@@ -206,7 +208,12 @@ class CompleteNode(Node):
             expected = self._expected(match)
             if not members or expected is None:
                 continue
-            newest = max(each.time for each in members.values())
+            times = [each.time for each in members.values()]
+            if match.key in self.said:
+                times.append(self.said[match.key][0])
+            newest = max(times)
+            if match.key in self.said and newest - self.said[match.key][0] > self.window:
+                continue
             inside = {n: m for n, m in members.items() if newest - m.time <= self.window}
             if isinstance(expected, int):
                 whole = len(inside) >= expected
@@ -231,9 +238,10 @@ class CompleteNode(Node):
         if not isinstance(self.expected, str):
             return self.expected
         said = match.latest.data.get(self.expected) if match.latest else None
-        if said:
-            self.said[match.key] = said
-        return self.said.get(match.key)
+        before = self.said.get(match.key)
+        if said and (before is None or before[0] <= match.time):
+            before = self.said[match.key] = (match.time, said)
+        return before and before[1]
 
 
 class CompletePattern(Pattern):
