@@ -25,7 +25,7 @@ from reactor.core.memory import Memory
 from reactor.core.ranges import Ranges, union
 from reactor.core.state import Node, RuleState, State, Table
 from reactor.core.trigger.compile import describe
-from reactor.core.trigger.operator import Data, Leaf, Match, Operator, micros
+from reactor.core.trigger.operator import Data, Leaf, Match, Operator, instant, micros
 from reactor.core.watermark import Place, Watermarks
 
 _NEVER_A_NUMBER = 1_000_000_000_000_000
@@ -114,9 +114,9 @@ class Engine:
         return tuple(name for name in self._fingerprints if name in changed)
 
     def _begin(self, rule: Listener, at: int) -> None:
-        if all(entry.key is None for entry in rule.program.entries):
-            moment = self._moment(rule, at)
-            for node in rule.program.nodes:
+        moment = self._moment(rule, at)
+        for node in rule.program.nodes:
+            if not node.keyed:
                 node.begin(moment)
 
     def _held(self, place: Place) -> Ranges:
@@ -312,9 +312,10 @@ class Engine:
             rule = self._rules.get(row.rule)
             if rule is not None:
                 node: Operator = rule.program.nodes[row.node]
-                for events, text in node.waiting(row.data):
+                for events, text, until in node.waiting(row.data):
                     if any(low <= seq <= high for low, high in events):
-                        found[Waiting(row.rule, text, row.due)] = None
+                        at = row.due if until is None else instant(until)
+                        found[Waiting(row.rule, text, at)] = None
         return tuple(found)
 
     def upto(self, sources: tuple[str, ...], at: int) -> int | None:

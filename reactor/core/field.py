@@ -165,6 +165,14 @@ class Field:
         """The payload has this place, whatever its value."""
         return Exists(self._path)
 
+    def is_true(self) -> Predicate:
+        """The value is true."""
+        return Compare(self._path, "==", True)
+
+    def is_false(self) -> Predicate:
+        """The value is false."""
+        return Compare(self._path, "==", False)
+
     def is_null(self) -> Predicate:
         """The value is there and is null."""
         return Exists(self._path, null=True)

@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from reactor.core.decision import Word
 from reactor.core.duration import spoken
-from reactor.core.ranges import Ranges
 from reactor.core.timetable import Timetable
 from reactor.core.trigger.operator import (
     KEY_LIFE,
@@ -23,6 +22,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
     by_key,
     events_of,
     instant,
@@ -81,10 +81,9 @@ class UnlessOf(Operator):
         self._rest(key, waits[cut:], calls, moment)
         return fired
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         for entry in data[0]:
-            until = instant(entry[1] + self.window)
-            yield entry[0], f"waits that no {self.names[1]} comes until {until:%H:%M:%S}"
+            yield entry[0], f"waits that no {self.names[1]} comes", entry[1] + self.window
 
     def _called_off(
         self, waits: tuple[Entry, ...], calls: list[Order], moment: Moment
@@ -125,55 +124,100 @@ def _time(entry: Entry) -> int:
 
 
 class SilentOf(Operator):
-    """State: the last match, as an entry; once it is told, its time and place in the order only."""
+    """State: the silences that may be one, each as (the match before it, event time of the next).
+
+    The next is None for the silence that lasts; only that one stays when it was told, with what it
+    was told of taken out. A match between two that are close to each other starts no silence, and
+    is not kept.
+    """
 
     concludes = True
 
     def __init__(
-        self, number: int, children: Sequence[Operator], name: str, length: timedelta
+        self, number: int, children: Sequence[Operator], text: str, length: timedelta
     ) -> None:
         super().__init__(number, children)
-        self.name, self.length = name, length // MICROSECOND
-        self.text = f"{name} was silent for {spoken(length)}"
+        self.text, self.length = f"{text} for {spoken(length)}", length // MICROSECOND
         self._wait = self.length + self.lag
 
     def begin(self, moment: Moment) -> None:
         never: Entry = ((), moment.now, "", ())
-        moment.put(self.number, None, never, moment.now + self._wait)
+        self._rest(None, [(never, None, None)], moment)
 
     def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
         for _, match in arrivals:
-            last = moment.get(self.number, match.key)
-            entry = match[:4]
-            if last is not None and order(entry) < _when(last):
-                moment.lost(Word.SUPERSEDED, entry[0], "it counts from a later time")
-                continue
-            if last is not None:
-                moment.lost(Word.SUPERSEDED, last[0], "a later one came")
-            moment.put(self.number, match.key, entry, entry[1] + self._wait)
+            gaps: list[Gap] = list(moment.get(self.number, match.key) or ())
+            self._broken(gaps, match[:4], moment)
+            self._rest(match.key, gaps, moment)
         return []
 
     def ring(self, key: str | None, moment: Moment) -> list[Match]:
-        last = moment.get(self.number, key)
-        if last is None:
+        gaps: list[Gap] = list(moment.get(self.number, key) or ())
+        if not gaps:
             return []
-        if len(last) == _TOLD:
+        rest: list[Gap] = gaps[1:]
+        last, following, told = gaps[0]
+        if told is not None:
+            # Of a key that stays silent nothing is kept; what comes then begins anew.
             moment.put(self.number, key, None)
             return []
-        # What comes late must not start a silence that is told already; a key is let go of.
-        due = None if key is None else last[1] + 2 * self._wait + self.lateness
-        moment.put(self.number, key, ((), last[1], "", (), order(last)[1]), due)
+        if following is None:
+            # What comes late must not start a silence that is told already.
+            heard: Entry = ((), last[1], "", ())
+            told_of: Gap = (heard, None, order(last)[1])
+            rest = [told_of]
+        self._rest(key, rest, moment)
         return [Match(last[0], last[1] + self.length, self.text, last[3], key)]
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        yield data[0], f"waits that {self.name} falls silent"
+    def waiting(self, data: Data) -> Iterator[Waits]:
+        for entry, _, told in data:
+            if told is None:
+                yield entry[0], "waits for the next, or for silence", entry[1] + self.length
+
+    def _broken(self, gaps: list[Gap], entry: Entry, moment: Moment) -> None:
+        """A match came: the silence it lies in is over, or are two."""
+        at = bisect_right(gaps, order(entry), key=_began) - 1
+        if at < 0:
+            if gaps:
+                moment.lost(Word.SUPERSEDED, entry[0], "it counts from a later time")
+            else:
+                gaps.append((entry, None, None))
+            return
+        last, following, told = gaps[at]
+        if following is not None and entry[1] > following:
+            moment.lost(Word.SUPERSEDED, entry[0], "there were others about then")
+            return
+        parts: list[Gap] = []
+        if told is None and entry[1] - last[1] > self.length:
+            parts.append((last, entry[1], None))
+        elif told is None:
+            moment.lost(Word.SUPERSEDED, last[0], "another one came in time")
+        if following is None or following - entry[1] > self.length:
+            parts.append((entry, following, None))
+        else:
+            moment.lost(Word.SUPERSEDED, entry[0], "another one came in time")
+        gaps[at : at + 1] = parts
+
+    def _rest(self, key: str | None, gaps: list[Gap], moment: Moment) -> None:
+        if len(gaps) > PARTIAL_CAP:
+            moment.lost(Word.EXPIRED, gaps.pop(0)[0][0], f"more than {PARTIAL_CAP:,} silences")
+        if not gaps:
+            moment.put(self.number, key, None)
+            return
+        last, _, told = gaps[0]
+        due: int | None = last[1] + self._wait
+        if told is not None:
+            due = None if key is None else last[1] + 2 * self._wait + self.lateness
+        moment.put(self.number, key, tuple(gaps), due)
 
 
-_TOLD = 5
+Gap = tuple[Entry, int | None, int | None]
+"""The match before a silence, event time of the next, and where it stood if it was told."""
 
 
-def _when(last: Data) -> Order:
-    return (last[1], last[4]) if len(last) == _TOLD else order(last[:4])
+def _began(gap: Gap) -> Order:
+    last, _, told = gap
+    return order(last) if told is None else (last[1], told)
 
 
 class OverdueOf(Operator):
@@ -191,9 +235,11 @@ class OverdueOf(Operator):
         name: str,
         schedule: Timetable,
         grace: timedelta,
+        early: timedelta | None,
     ) -> None:
         super().__init__(number, children)
         self.name, self.schedule, self.grace = name, schedule, grace
+        self.early = None if early is None else (early + grace) // MICROSECOND
 
     def begin(self, moment: Moment) -> None:
         self._rest(None, (self._deadline(moment.now + 1), (), (), moment.now), moment)
@@ -232,6 +278,9 @@ class OverdueOf(Operator):
         if deadline is None or its is None or its < deadline:
             moment.lost(Word.SUPERSEDED, entry[0], "the time of its tick was over")
             return (deadline, came, later, newest)
+        if self.early is not None and entry[1] <= its - self.early:
+            moment.lost(Word.FILTERED, entry[0], "it came too early for its tick")
+            return (deadline, came, later, newest)
         before = came if its == deadline else dict(later).get(its, ())
         if before:
             moment.lost(Word.SUPERSEDED, before[0], "another one came for that tick")
@@ -239,11 +288,11 @@ class OverdueOf(Operator):
             return (deadline, entry, later, newest)
         return (deadline, came, tuple(sorted({**dict(later), its: entry}.items())), newest)
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         for deadline, came in ((data[0], data[1]), *data[2]):
             if came:
                 tick = instant(deadline) - self.grace
-                yield came[0], f"came in time for {tick:%Y-%m-%d %H:%M}"
+                yield came[0], f"came in time for {tick:%Y-%m-%d %H:%M}", deadline
 
     def _deadline(self, at: int) -> int | None:
         """The first deadline at or after an instant."""

@@ -20,6 +20,7 @@ from reactor.core.trigger.absence import OverdueOf, SilentOf, UnlessOf
 from reactor.core.trigger.cover import CompleteOf, UncoveredOf
 from reactor.core.trigger.expression import (
     Aggregate,
+    AssetEvents,
     AtLeast,
     Batch,
     Both,
@@ -46,7 +47,7 @@ from reactor.core.trigger.expression import (
 )
 from reactor.core.trigger.later import DelayOf, DuringOf
 from reactor.core.trigger.novelty import ChangedOf, DistinctOf
-from reactor.core.trigger.operator import EitherOf, Leaf, Operator, WhereOf
+from reactor.core.trigger.operator import EitherOf, Leaf, Operator, UnkeyedOf, WhereOf
 from reactor.core.trigger.pace import BatchOf, DebounceOf, ThrottleOf
 from reactor.core.trigger.pattern import JoinOf, ThenOf
 from reactor.core.trigger.window import AggregateOf, CountOf, satisfies
@@ -83,14 +84,8 @@ def compile_trigger(trigger: Trigger) -> Program:
 
     Raises: DefinitionError, or ValueError for a place that no event has, with the reason.
     """
-    compiler = _Compiler()
+    compiler = _Compiler(trigger)
     root = compiler.build(trigger, _Above())
-    keyed = {entry.key is not None for entry in compiler.entries}
-    if len(keyed) > 1:
-        raise DefinitionError(
-            f"{trigger} mixes keyed and unkeyed events",
-            hint="give every side a key with .by(...), or none",
-        )
     stateless = all(isinstance(node, (Leaf, EitherOf)) for node in compiler.nodes)
     return Program(root, tuple(compiler.entries), tuple(compiler.nodes), stateless)
 
@@ -105,7 +100,8 @@ class _Above:
 
 
 class _Compiler:
-    def __init__(self) -> None:
+    def __init__(self, whole: Trigger) -> None:
+        self._whole = whole
         self.entries: list[Entry] = []
         self.nodes: list[Operator] = []
         self._probes = 0
@@ -117,6 +113,10 @@ class _Compiler:
             case Where(of, predicate) if _stateless(of):
                 conditions = (*conjuncts(predicate), *above.conditions)
                 return self.build(of, _Above(conditions, above.key, above.probes))
+            case By(of, None) if above.key is None:
+                node = UnkeyedOf(*self._one(of, above))
+                self.nodes.append(node)
+                return node
             case By(of, key):
                 if above.key is not None and above.key != key:
                     raise DefinitionError(
@@ -141,9 +141,9 @@ class _Compiler:
             case Unless(of, window):
                 return UnlessOf(*self._several(of, above), _names(of), window)
             case Silent(of, length):
-                return SilentOf(*self._one(of, above), str(of), length)
-            case Overdue(of, schedule, grace):
-                return OverdueOf(*self._one(of, above), str(of), schedule, grace)
+                return SilentOf(*self._one(of, above), _silence(of), length)
+            case Overdue(of, schedule, grace, early):
+                return OverdueOf(*self._one(of, above), str(of), schedule, grace, early)
             case Where() | Aggregate() | Distinct() | Changed():
                 return self._looking(trigger, above)
             case _:
@@ -221,6 +221,11 @@ class _Compiler:
     def _several(self, of: Sequence[Trigger], above: _Above) -> tuple[int, list[Operator]]:
         """The number of the operator on these operands, and their operators."""
         children = [self.build(child, above) for child in of]
+        if len({child.keyed for child in children}) > 1:
+            raise DefinitionError(
+                f"{self._whole} mixes keyed and unkeyed events",
+                hint="give every side a key with .by(...), or none",
+            )
         return len(self.nodes), children
 
     def _one(self, of: Trigger, above: _Above) -> tuple[int, list[Operator]]:
@@ -235,7 +240,7 @@ class _Compiler:
     def _leaf(self, source: Source, above: _Above) -> Leaf:
         for condition in above.conditions:
             condition.test()
-        leaf = Leaf(len(self.nodes), source.name, source.lateness)
+        leaf = Leaf(len(self.nodes), source.name, source.lateness, above.key is not None)
         self.nodes.append(leaf)
         key = None if above.key is None else probe.getter(above.key)
         self.entries.append(Entry(leaf, source, above.conditions, key, above.probes))
@@ -246,10 +251,18 @@ def _names(of: Sequence[Trigger]) -> list[str]:
     return [str(each) for each in of]
 
 
+def _silence(of: Trigger) -> str:
+    if isinstance(of, AssetEvents):
+        return f"{of.asset} {'did not fail' if of.what == 'failed' else f'was not {of.what}'}"
+    return f"{of} was silent"
+
+
 def _stateless(trigger: Trigger) -> bool:
     match trigger:
         case Source():
             return True
+        case By(_, None):
+            return False
         case Where() | By() | Either():
             return all(_stateless(child) for child in trigger.children)
         case _:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 from reactor.core.decision import Word
-from reactor.core.ranges import Ranges
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
     MICROSECOND,
@@ -23,6 +22,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
     events_of,
     labels,
     merged,
@@ -84,10 +84,10 @@ class CompleteOf(Operator):
         self._rest(key, touched, said, members, moment)
         return []
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         text = f"waits for {self._missing(dict(data[2]), self._expects(data[1]))}"
         for _, entry in data[2]:
-            yield entry[0], text
+            yield entry[0], text, entry[1] + self.window
 
     def _add(
         self, members: dict[str, Entry], expected: Expected, match: Match, moment: Moment
@@ -228,7 +228,7 @@ class UncoveredOf(CompleteOf):
         rows = [row for row in data[2] if row[1][1] > end]
         self._settle(rows, expected, moment)
         self._keep(key, said if rows else None, rows, moment)
-        label = f"{self._label(came)} but not {self._missing(came, expected)}"
+        label = f"{self._label(came)}, but {self._missing(came, expected)} did not come"
         return [merged(key, entries, label)._replace(time=end)]
 
     def _settle(self, rows: Rows, expected: Expected, moment: Moment) -> None:

@@ -34,13 +34,18 @@ Value = Path | Callable[[Any], Any]
 """Where in an event something is: a place, or a function of the event."""
 
 
-def _window(value: Duration | None, what: str) -> timedelta:
+def _window(value: Duration | None, what: str, else_: str = "it would wait for ever") -> timedelta:
     if value is None:
-        raise ValueError(f"{what} is missing: without one it would wait for ever; say '10m'")
+        raise ValueError(f"{what} is missing: without one {else_}; say '10m'")
     length = duration(value)
     if not length:
         raise ValueError(f"{what} is zero: nothing could ever match")
     return length
+
+
+def _refuse(other: object) -> NoReturn:
+    hint = "; what happens to an asset is asset.materialized, asset.failed and asset.held"
+    raise TypeError(f"{other!r} is not a trigger{hint if hasattr(other, 'materialized') else ''}")
 
 
 def _value(place: Any, what: str) -> Value:
@@ -64,29 +69,33 @@ class Trigger:
         return Where(self, predicate_of(predicate))
 
     def by(self, key: Any) -> Trigger:
-        """Keeps the state of every operator per key: a `field` path, or a function of the event."""
-        return By(self, _value(key, "by"))
+        """Keeps the state of every operator per key: a `field` path, or a function of the event.
+
+        `by(None)` lets go of the key: `a.by(field.id).unless(b.by(field.id), "1h").by(None)` goes
+        on as one.
+        """
+        return By(self, None if key is None else _value(key, "by"))
 
     def __or__(self, other: object) -> Trigger:
         if not isinstance(other, Trigger):
-            return NotImplemented
+            _refuse(other)
         return Either((*_operands(self, Either), *_operands(other, Either)))
 
     def __and__(self, other: object) -> Both:
         if not isinstance(other, Trigger):
-            return NotImplemented
+            _refuse(other)
         return Both((*_operands(self, Both), *_operands(other, Both)))
 
     def then(self, other: Trigger) -> Following:
         """This, and later that: `a.then(b).then(c).within("2h")`."""
         if not isinstance(other, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"then takes a trigger, not {other!r}")
+            _refuse(other)
         return Following((*_operands(self, Following), other))
 
     def unless(self, other: Trigger, within: Duration | None = None) -> Trigger:
         """This, and none of `other` for `within` after it."""
         if not isinstance(other, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"unless takes a trigger, not {other!r}")
+            _refuse(other)
         return Unless((self, other), _window(within, "the time in which the other must not come"))
 
     def incomplete(self) -> Trigger:
@@ -102,17 +111,21 @@ class Trigger:
         """When none of these came for `length`."""
         return Silent(self, _window(length, "the silence"))
 
-    def overdue(self, schedule: Any, grace: Duration = 0, tz: str = "UTC") -> Trigger:
+    def overdue(
+        self, schedule: Any, grace: Duration = 0, tz: str = "UTC", early: Duration | None = None
+    ) -> Trigger:
         """When none of these came for a tick of `schedule` until `grace` after it.
 
-        Args: `schedule` is a cron expression in the time zone `tz`, or a `Schedule`.
+        Args: `schedule` is a cron expression in the time zone `tz`, or a `Schedule`; what came more
+            than `early` before a tick does not count for it.
         """
         ticks = getattr(schedule, "timetable", None)
         if ticks is None:
             if not isinstance(schedule, str):
                 raise TypeError(f"overdue takes a cron expression or a Schedule, not {schedule!r}")
             ticks = timetable(schedule, None, tz)
-        return Overdue(self, ticks, duration(grace))
+        before = None if early is None else _window(early, "early")
+        return Overdue(self, ticks, duration(grace), before)
 
     def complete(
         self, expected: Any, within: Duration | None = None, member: Any = None
@@ -156,18 +169,18 @@ class Trigger:
             raise ValueError("aggregate takes one of avg=, sum=, min=, max=: sum=field.amount > 10")
         name, bound = asked[0]
         if not isinstance(bound, Compare) or bound.op not in BOUNDS:
-            raise TypeError(f"{name}= takes a comparison such as field.amount > 10, not {bound!r}")
+            raise TypeError(f"{name}= takes a comparison such as field.amount > 10, not {bound}")
         if of_at_least < 1:
             raise ValueError(f"of_at_least is at least 1, not {of_at_least}")
         return Aggregate(self, name, bound, _window(within, "the window"), of_at_least)
 
-    def batch(self, n: int, max_wait: Duration) -> Trigger:
+    def batch(self, n: int, max_wait: Duration | None = None) -> Trigger:
         """Once for every `n` events, or `max_wait` after the first of them, with all of them."""
         if n < 1:
             raise ValueError(f"a batch of {n} is never full: n is at least 1")
         return Batch(self, n, _window(max_wait, "max_wait"))
 
-    def debounce(self, quiet: Duration, max_wait: Duration) -> Trigger:
+    def debounce(self, quiet: Duration, max_wait: Duration | None = None) -> Trigger:
         """Once with all events when none came for `quiet`, or `max_wait` after the first."""
         calm, limit = _window(quiet, "quiet"), _window(max_wait, "max_wait")
         if limit < calm:
@@ -184,7 +197,11 @@ class Trigger:
 
     def distinct(self, key: Any, ttl: Duration | None = None) -> Trigger:
         """The first of each `key` in `ttl`: a `field` path, or a function of the event."""
-        return Distinct(self, _value(key, "distinct"), _window(ttl, "ttl"))
+        return Distinct(
+            self,
+            _value(key, "distinct"),
+            _window(ttl, "ttl", "a value would pass once and never again"),
+        )
 
     def changed(self, value: Any) -> Trigger:
         """Only when `value` differs from the last one: a `field` path, or a function."""
@@ -341,18 +358,19 @@ class Where(Over):
 class By(Over):
     """Keys the events that leave `of`; every stateful operator around it keeps state per key.
 
-    On a composite it is shorthand for each leaf. An event without the key shares the state of all
+    On a composite it is shorthand for each leaf. Without a key (`by(None)`), what is around it is
+    one again, whatever was keyed inside. An event without the key shares the state of all
     such events. An operator keeps at most 100,000 keys: the ones that act first are let go of.
     """
 
-    key: Value
+    key: Value | None
 
     @property
     def places(self) -> tuple[Value | Predicate, ...]:
-        return (self.key,)
+        return () if self.key is None else (self.key,)
 
     def __str__(self) -> str:
-        return f"{_wrapped(self.of)}.by({_shown(self.key)})"
+        return f"{_wrapped(self.of)}.by({None if self.key is None else _shown(self.key)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +396,7 @@ class Either(Several):
 class Both(Several):
     """A join that still needs its window: `(a & b).within("2h")`."""
 
-    def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
+    def within(self, window: Duration | None = None, pair: Pair = "latest") -> Trigger:
         """Fires when all operands have an unconsumed match with event times in `window`."""
         return Join(self.of, _window(window, "the window"), len(self.of), _pair(pair))
 
@@ -392,7 +410,7 @@ class AtLeast(Several):
 
     n: int
 
-    def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
+    def within(self, window: Duration | None = None, pair: Pair = "latest") -> Trigger:
         """Fires when `n` different operands have an unconsumed match within `window`."""
         return Join(self.of, _window(window, "the window"), self.n, _pair(pair))
 
@@ -404,7 +422,7 @@ class AtLeast(Several):
 class Following(Several):
     """A sequence that still needs its window: `a.then(b).within("2h")`."""
 
-    def within(self, window: Duration, pair: Pair = "latest") -> Trigger:
+    def within(self, window: Duration | None = None, pair: Pair = "latest") -> Trigger:
         """Fires when the operands match one after the other, all within `window`."""
         return Then(self.of, _window(window, "the window"), _pair(pair))
 
@@ -444,11 +462,11 @@ class Then(Several):
     Unrelated events between are allowed (skip till next match); the order at one instant is that of
     arrival; an event does not follow itself. Attached: one match of each operand. `pair` says
     which: the latest that still makes a sequence (an earlier one without a successor is superseded
-    as the next of its operand comes), the oldest, or all that came before what follows (collect). A
-    late event takes its place in the order, and may complete what is still kept; matches are kept
-    and expire as those of a join. What is used, and what came before it of the same operand, is
-    used up: each firing has new events throughout. State: per key, the unconsumed matches, at most
-    1,000 an operand. Restart: goes on.
+    as the next of its operand comes), the oldest, or all between the first that they follow and the
+    last that follows them (collect). A late event takes its place in the order, and may complete
+    what is still kept; matches are kept and expire as those of a join. What is used, and what came
+    before it of the same operand, is used up: each firing has new events throughout. State: per
+    key, the unconsumed matches, at most 1,000 an operand. Restart: goes on.
     """
 
     window: timedelta
@@ -516,7 +534,8 @@ class Overdue(Over):
     """Fires `grace` after a tick of a schedule if nothing came for that tick.
 
     A match counts for the first tick whose deadline (tick + grace) is not before its event time: in
-    (last deadline, deadline]. So one that is too late counts for the next tick. Attached: nothing,
+    (last deadline, deadline]. So one that is too late counts for the next tick, unless that is more
+    than `early` away: then it counts for none, and is filtered. Attached: nothing,
     since nothing came. It waits until its sensors have been read past the deadline; deadlines that
     passed while nobody looked are concluded one by one. Without a key it counts from the start of
     the rule; a key is expected from its first match on, at every tick, until nothing came for it in
@@ -526,12 +545,14 @@ class Overdue(Over):
 
     schedule: Timetable
     grace: timedelta
+    early: timedelta | None = None
 
     def __str__(self) -> str:
         text, zone = str(self.schedule), ""
         if isinstance(self.schedule, Cron) and self.schedule.zone.key != "UTC":
             text, zone = self.schedule.expression, f", tz={self.schedule.zone.key!r}"
-        return f"{_wrapped(self.of)}.overdue({text!r}, {spoken(self.grace)!r}{zone})"
+        early = "" if self.early is None else f", early={spoken(self.early)!r}"
+        return f"{_wrapped(self.of)}.overdue({text!r}, {spoken(self.grace)!r}{zone}{early})"
 
 
 @dataclass(frozen=True, slots=True)

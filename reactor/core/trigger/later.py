@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from reactor.core.calendar import Calendar
 from reactor.core.decision import Word
-from reactor.core.ranges import Ranges
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
     MICROSECOND,
@@ -21,6 +20,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
     instant,
     micros,
 )
@@ -52,9 +52,9 @@ class LaterOf(Operator):
     def overflow(self, key: str | None, moment: Moment) -> list[Match]:
         return self.ring(key, moment)
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         for entry in data:
-            yield entry[0], self.text
+            yield entry[0], self.text, None
 
     def _keep(self, match: Match, due: int, moment: Moment) -> None:
         row = place(match.key, moment.now, due)

@@ -36,6 +36,8 @@ Values = tuple[Any, ...]
 Entry = tuple[Ranges, int, str, Values]
 """A match as state keeps it: everything but the key."""
 Data = tuple[Any, ...]
+Waits = tuple[Ranges, str, int | None]
+"""Events that wait, what for in words, and until when (None: until the row is rung)."""
 
 
 def micros(at: datetime) -> int:
@@ -97,8 +99,9 @@ Arrivals = Sequence[tuple[int, Match]]
 class Operator:
     """One node of a compiled expression. `number` is its place, the same for equal expressions.
 
-    `sources` are the sensors below it. `lateness` is how much later than others of its time a match
-    may come, and `lag` how much of that is because operators below it keep matches back.
+    `keyed` says whether its matches have a key. `sources` are the sensors below it. `lateness` is
+    how much later than others of its time a match may come, and `lag` how much of that is because
+    operators below it keep matches back.
     """
 
     concludes: ClassVar[bool] = False
@@ -109,6 +112,7 @@ class Operator:
         self.children = tuple(children)
         self.parent: Operator | None = None
         self.side = 0
+        self.keyed = any(child.keyed for child in children)
         below = {source for child in children for source in child.sources}
         self.sources: tuple[str, ...] = tuple(sorted(below))
         self.lateness = max((child.lateness for child in children), default=0)
@@ -131,13 +135,13 @@ class Operator:
         """There are too many keys: fires what can fire, and forgets the rest of this one."""
         data = moment.get(self.number, key)
         if data is not None:
-            for events, _ in self.waiting(data):
+            for events, *_ in self.waiting(data):
                 moment.lost(Word.EXPIRED, events, "too many keys")
             moment.put(self.number, key, None)
         return []
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        """The events that state holds, each with what they wait for, in words."""
+    def waiting(self, data: Data) -> Iterator[Waits]:
+        """The events that state holds, with what they wait for."""
         yield from ()
 
     def keeps_back(self, most: timedelta) -> None:
@@ -159,8 +163,9 @@ class Operator:
 class Leaf(Operator):
     """Where events come in; the engine decides which."""
 
-    def __init__(self, number: int, source: str, lateness: timedelta) -> None:
+    def __init__(self, number: int, source: str, lateness: timedelta, keyed: bool) -> None:
         super().__init__(number, ())
+        self.keyed = keyed
         self.sources = (source,)
         self.lateness = lateness // MICROSECOND
 
@@ -175,6 +180,17 @@ class EitherOf(Operator):
         for _, match in arrivals:
             seen.setdefault((match.events, match.key), match)
         return list(seen.values())
+
+
+class UnkeyedOf(Operator):
+    """Passes matches on without their key."""
+
+    def __init__(self, number: int, children: Sequence[Operator]) -> None:
+        super().__init__(number, children)
+        self.keyed = False
+
+    def take(self, arrivals: Arrivals, moment: Moment) -> list[Match]:
+        return [match._replace(key=None) for _, match in arrivals]
 
 
 class WhereOf(Operator):

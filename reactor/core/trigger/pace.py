@@ -20,6 +20,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
 )
 
 Kept = tuple[Ranges, int, int, str, tuple[Any, ...]]
@@ -80,8 +81,8 @@ class Collecting(Operator):
     def overflow(self, key: str | None, moment: Moment) -> list[Match]:
         return self.ring(key, moment)
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        yield data[1][0], self.text
+    def waiting(self, data: Data) -> Iterator[Waits]:
+        yield data[1][0], self.text, None
 
     def _full(self, collected: Kept) -> bool:
         return False
@@ -98,8 +99,8 @@ class BatchOf(Collecting):
         self.n, self.wait = n, wait // MICROSECOND
         self.keeps_back(wait)
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
-        yield data[1][0], f"batched ({data[1][1]:,} of {self.n:,})"
+    def waiting(self, data: Data) -> Iterator[Waits]:
+        yield data[1][0], f"batched ({data[1][1]:,} of {self.n:,})", None
 
     def _full(self, collected: Kept) -> bool:
         return collected[1] >= self.n
@@ -173,6 +174,6 @@ class ThrottleOf(Operator):
         moment.put(self.number, key, None)
         return fired
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         if data[1] is not None:
-            yield data[1][0], "throttled"
+            yield data[1][0], "throttled", None

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from reactor.core.decision import Word
-from reactor.core.ranges import Ranges, meet
+from reactor.core.ranges import meet
 from reactor.core.trigger.expression import Pair
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
@@ -24,6 +24,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
     by_key,
     events_of,
     labels,
@@ -98,12 +99,12 @@ class PatternOf(Operator):
         self._rest(key, sides, touched, moment)
         return []
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         missing = [name for name, side in zip(self.names, data[1], strict=True) if not side]
         text = f"waits for {together(missing)}" if missing else "waits for more"
         for side in data[1]:
             for entry in side:
-                yield entry[0], text
+                yield entry[0], text, entry[1] + self.window
 
     @abstractmethod
     def _complete(self, sides: Sides, low: int, high: int) -> list[Sequence[Entry]]:
@@ -210,10 +211,13 @@ class PatternOf(Operator):
         for number, side in enumerate(sides):
             sides[number] = side[bisect_right(side, end, key=_time) :]
         self._settle(sides, end + 1, moment)
-        missing = [name for name in self.names if name not in names]
-        without = f" but not {together(missing)}" if missing else ", not in this order"
-        label = f"{labels(came)}{without}"
+        label = f"{labels(came)}{self._without(names)}"
         return [merged(key, came, label)._replace(time=end)]
+
+    def _without(self, names: Sequence[str]) -> str:
+        """What is missing, when these came."""
+        missing = [name for name in self.names if name not in names]
+        return f" but not {together(missing)}" if missing else ", not in this order"
 
     def _rest(self, key: str | None, sides: Sides, touched: int, moment: Moment) -> None:
         if not any(sides):
@@ -301,6 +305,11 @@ class JoinOf(PatternOf):
         else:
             moment.lost(Word.SUPERSEDED, kept[0][0], "a later one came")
             sides[side] = (entry,)
+
+    def _without(self, names: Sequence[str]) -> str:
+        if self.n == len(self.names):
+            return super()._without(names)
+        return f", which is {len(names)} of the {self.n} needed"
 
     def _first(self, sides: Sides) -> int | None:
         return min((side[0][1] for side in sides if side), default=None)

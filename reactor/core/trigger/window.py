@@ -10,7 +10,6 @@ from typing import Any
 
 from reactor.core.decision import Word
 from reactor.core.duration import spoken
-from reactor.core.ranges import Ranges
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
     MICROSECOND,
@@ -22,6 +21,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    Waits,
     by_key,
     events_of,
     labels,
@@ -115,9 +115,10 @@ class CountOf(WindowOf):
             self._rest(key, moment.now, entries, (), moment)
         return fired
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         for entry in data[1]:
-            yield entry[0], f"counted ({len(data[1]):,} of {self.n:,})"
+            text = f"counted ({len(data[1]):,} of {self.n:,})"
+            yield entry[0], text, entry[1] + self.window
 
     def _unmet(self) -> str:
         return f"not {self.n:,} in time"
@@ -185,9 +186,9 @@ class AggregateOf(WindowOf):
                     fired.append(found)
         return fired
 
-    def waiting(self, data: Data) -> Iterator[tuple[Ranges, str]]:
+    def waiting(self, data: Data) -> Iterator[Waits]:
         for entry in data[1]:
-            yield entry[0], f"counts for the {self.text}"
+            yield entry[0], f"counts for the {self.text}", entry[1] + self.window
 
     def _one(self, key: str | None, match: Match, value: float, moment: Moment) -> Match | None:
         data = moment.get(self.number, key)

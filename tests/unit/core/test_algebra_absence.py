@@ -20,7 +20,7 @@ A, B = Tap("a"), Tap("b")
 def test_a_without_a_b_after_it_fires_when_its_window_is_over() -> None:
     ear = Ear(A.unless(B, within="10s"))
     assert ear.hears("a") == []
-    assert ear.waiting == ["a1 waits that no b comes until 00:00:10"]
+    assert ear.waiting == ["a1 waits that no b comes"]
     assert ear.waits(30, "a", "b") == ["a1 at 10"]
 
 
@@ -245,3 +245,38 @@ def test_a_key_that_nothing_came_for_in_a_month_is_not_expected_any_more() -> No
     assert fired[0] == "x: (nothing) at 86400"
     assert len(fired) == 31
     assert ear.remembers == 0
+
+
+def test_a_silence_within_a_backlog_is_told() -> None:
+    ear = Ear(A.by(field.k).silent_for("5s"))
+    ear.now = at(60)
+    ear.hears("a", late=60, k="x")
+    ear.hears("a", late=57, k="x")
+    ear.hears("a", late=20, k="x")
+    assert ear.reads("a") == ["x: a2", "x: a3"], "as if somebody had listened all the while"
+
+
+def test_what_comes_late_into_a_silence_parts_it() -> None:
+    ear = Ear(A.by(field.k).silent_for("5s"))
+    ear.now = at(60)
+    for late in (60, 50, 56):
+        ear.hears("a", late=late, k="x")
+    assert ear.reads("a", until=58) == ["x: a3", "x: a2"]
+
+
+def test_without_its_key_what_went_on_by_key_is_one_again() -> None:
+    ear = Ear(A.by(field.k).unless(B.by(field.k), "5s").by(None).throttle("1m", trailing=False))
+    ear.hears("a", k="x")
+    ear.hears("a", k="y")
+    assert ear.waits(30, "a", "b") == ["a1 at 5"]
+
+
+def test_what_comes_too_early_does_not_count_for_its_tick() -> None:
+    ear = Ear(A.overdue("* * * * *", grace="10s", early="20s"))
+    ear.waits(75, "a")
+    ear.hears("a")
+    assert ear.waits(135, "a") == ["(nothing) at 130"], "it was late for the tick before"
+    assert ear.fates == ["a1 filtered: it came too early for its tick"]
+    ear.waits(165, "a")
+    ear.hears("a")
+    assert ear.waits(195, "a") == []

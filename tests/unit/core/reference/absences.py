@@ -43,37 +43,66 @@ class UnlessNode(Node):
 
 
 class SilentNode(Node):
+    """A silence begins with each match that no other follows within `length`.
+
+    A match that comes late counts if it falls into a silence that nobody has told yet, or into the
+    one that lasts.
+    """
+
     concludes = True
 
     def __init__(self, length: timedelta, lag: timedelta, keyed: bool, of: Node) -> None:
         super().__init__(of)
         self.length, self.lag, self.keyed = length, lag, keyed
-        self.last: dict[Key, Match] = {}
-        self.over: set[Key] = set()
+        self.heard: dict[Key, list[Match]] = {}
+        self.told: list[Match] = []
 
     def begin(self, now: datetime) -> None:
         if not self.keyed:
-            self.last[None] = Match(frozenset(), now, None, None)
+            self.heard[None] = [Match(frozenset(), now, None, None)]
 
     def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
         for _, match in arrivals:
-            last = self.last.get(match.key)
-            if last is None or match.order >= last.order:
-                self.last[match.key] = match
-                self.over.discard(match.key)
+            heard = self.heard.setdefault(match.key, [])
+            before = [each for each in heard if each.order <= match.order]
+            if before and before[-1] is not heard[-1]:
+                if not self._begins_silence(before[-1]) or self._is_told(before[-1]):
+                    continue
+            elif heard and not before:
+                continue
+            heard.append(match)
+            heard.sort(key=lambda each: each.order)
         return []
+
+    def _begins_silence(self, match: Match) -> bool:
+        heard = self.heard[match.key]
+        later = heard[_place(heard, match) + 1 :]
+        return not later or later[0].time > match.time + self.length
+
+    def _is_told(self, match: Match) -> bool:
+        return any(each is match for each in self.told)
 
     def wakes(self) -> list[Wake]:
         return [
-            (last.time + self.length + self.lag, key)
-            for key, last in self.last.items()
-            if key not in self.over
+            (match.time + self.length + self.lag, key)
+            for key, heard in self.heard.items()
+            for match in heard
+            if self._begins_silence(match) and not self._is_told(match)
         ]
 
     def ring(self, due: datetime, key: Key, clock: Clock) -> list[Match]:
-        self.over.add(key)
-        last = self.last[key]
-        return [Match(last.events, last.time + self.length, key, last.latest)]
+        at = due - self.length - self.lag
+        [silence] = [
+            match
+            for match in self.heard[key]
+            if match.time == at and self._begins_silence(match) and not self._is_told(match)
+        ]
+        self.told.append(silence)
+        return [Match(silence.events, at + self.length, key, silence.latest)]
+
+
+def _place(heard: list[Match], match: Match) -> int:
+    return next(number for number, each in enumerate(heard) if each is match)
 
 
 class OverdueNode(Node):
