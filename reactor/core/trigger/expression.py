@@ -9,8 +9,10 @@ satisfied an expression, with the event time of the latest; windows and order fo
 and at the same instant the order of arrival; a match that is used is used up for its rule only; a
 repeated event (same source and id) never gets this far; state is kept per key (`by`), survives a
 restart, and starts afresh when the text of the rule changes. What concludes that something did
-*not* happen waits until its sensors have been read past the deadline. What is given up (a bound, a
-window that passed) is recorded as the fate of its events.
+*not* happen waits until its sensors have been read past the deadline, and for what operators below
+it may still keep back (a delay, a batch, a debounce, a throttle). What is given up (a bound, a
+window that passed) is recorded as the fate of its events. What is due at one instant acts in the
+order written, the inner before the outer, then by key.
 
 This module is long because each method builds a class and each class has the methods.
 """
@@ -41,6 +43,11 @@ def _window(value: Duration | None, what: str, else_: str = "it would wait for e
     if not length:
         raise ValueError(f"{what} is zero: nothing could ever match")
     return length
+
+
+def _not_for_us(other: object) -> Any:
+    """What an operator answers for what is no trigger: an asset gets a hint."""
+    return _refuse(other) if hasattr(other, "materialized") else NotImplemented
 
 
 def _refuse(other: object) -> NoReturn:
@@ -78,12 +85,12 @@ class Trigger:
 
     def __or__(self, other: object) -> Trigger:
         if not isinstance(other, Trigger):
-            _refuse(other)
+            return _not_for_us(other)
         return Either((*_operands(self, Either), *_operands(other, Either)))
 
     def __and__(self, other: object) -> Both:
         if not isinstance(other, Trigger):
-            _refuse(other)
+            return _not_for_us(other)
         return Both((*_operands(self, Both), *_operands(other, Both)))
 
     def then(self, other: Trigger) -> Following:
@@ -438,10 +445,12 @@ class Join(Several):
     latest (earlier ones are superseded as it comes), the oldest, or all that fit (collect). One
     event fills every side it satisfies, and may complete the join alone. What has just come is
     always part of what completes; of several windows that would do, the newest (`oldest`: the
-    oldest) is taken. Order does not matter, so a late event joins as long as what it joins is kept:
-    until newer matches of its key, or the watermark of its sources, have left it behind by the
-    window and the allowed lateness; then it is expired. State: per key, the unconsumed matches, at
-    most 1,000 an operand (beyond, the oldest expires). Restart: goes on.
+    oldest) is taken. A match that is used is used up on every side that it filled. Order does not
+    matter, so a late event joins as long as what it joins is kept: until newer matches of its key
+    and the watermark of its sources have left it behind by the window and the allowed lateness (or
+    the watermark alone, if nothing came for that long); then it is expired. So it does not matter
+    which of its sensors is read first. State: per key, the unconsumed matches, at most 1,000 an
+    operand (beyond, the oldest expires), for a day if a sensor says nothing. Restart: goes on.
     """
 
     window: timedelta
@@ -484,8 +493,9 @@ class Unless(Several):
     does not call itself off. Attached: the match of the first. It fires at t + window, or as soon
     as the sensors of both have been read until then; a late one of the second calls off what has
     not fired, and never un-fires. What was called off is filtered. State: per key, the matches that
-    wait, and when the second came lately (a match that comes late may already be called off), at
-    most 1,000 each. Restart: goes on, and concludes nothing before the backlog is read.
+    wait, and when the second came (a match that comes late, or of a sensor that lags behind, may
+    already be called off) until the watermark has left it behind, at most 1,000 each. Restart: goes
+    on, and concludes nothing before the backlog is read.
     """
 
     window: timedelta
@@ -503,7 +513,9 @@ class Incomplete(Over):
     first operand; of a set: of any member), once the sensors have been read until then. Attached:
     all matches that came in that window, which are used up by it; its label says what came and what
     is missing. A pattern that finishes fires nothing here, and uses up what it would have used.
-    State and restart: as the pattern's, but earlier matches are not superseded as later ones come.
+    What comes after that window finishes nothing that began in it, and waits until it is over:
+    sensors that are read far ahead tell the same as sensors that are read all the while. State and
+    restart: as the pattern's, but earlier matches are not superseded as later ones come.
     """
 
     of: Join | Then | Complete  # type: ignore[assignment]
@@ -560,11 +572,12 @@ class Complete(Over):
     """Fires when matches cover a set within `window` of event time, with one match a member.
 
     The set is given, or a number of different members, or read from the event at a place (a list
-    or a number; the latest that says so holds for its key, and an event without a member is only a
-    manifest). A member is the event's value at `member`, else its key, else its subject. Of several
-    of one member the latest is taken, and the earlier is superseded; one that is not expected is
-    filtered. Fired members are used up. A late event counts as long as it is within the window of
-    the newest. State: per key, a match a member, at most 10,000. Restart: goes on.
+    or a number; the latest that says so within the window holds for its key, and an event without a
+    member is only a manifest). A member is the event's value at `member`, else its key, else its
+    subject. Of several of one member the latest is taken, and the earlier is superseded; one that
+    is not expected is filtered. Fired members are used up, and their manifest and what else waits
+    with them. A late event counts as long as it is within the window of the newest. State: per key,
+    a match a member, at most 10,000. Restart: goes on.
     """
 
     expected: tuple[str, ...] | int | Value
@@ -608,11 +621,12 @@ class Count(Over):
 class Aggregate(Over):
     """Fires when `function` of the numbers in a sliding window comes to satisfy a bound.
 
-    Edge, not level: it fires when the bound comes to hold, and again only after it did not hold.
-    Looked at when a match comes: the window is (newest - window, newest] in event time. Attached:
-    the events in the window. A match without a number there is filtered. A late event counts within
-    the window of the newest. State: per key, the numbers in the window, at most 10,000 (beyond, the
-    oldest expires), and whether the bound holds. Restart: goes on.
+    Edge, not level: it fires when the bound comes to hold, and again only after it did not hold,
+    which a window that was empty in between never does. Looked at when a match comes: the window is
+    (newest - window, newest] in event time. Attached: the events in the window. A match without a
+    number there is filtered. A late event counts within the window of the newest. State: per key,
+    the numbers in the window, at most 10,000 (beyond, the oldest expires), and whether the bound
+    holds. Restart: goes on.
     """
 
     function: str
