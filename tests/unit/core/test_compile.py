@@ -27,6 +27,12 @@ A, B, C = Tap("a"), Tap("b"), Tap("c")
         ((A & A).within("1h"), "joins something with itself", "drop one side"),
         ((A & B & A).within("1h"), "joins something with itself", "tell them apart"),
         (A.then(B), "has no window", "within"),
+        (A.then(B).unless(C, "1m"), "a.then(b) has no window", "within"),
+        (A.unless(B & C, "1m"), "b & c has no window", "within"),
+        (A.by(field.x).then(B).within("1h"), "mixes keyed and unkeyed", "give every side"),
+        (A.by(field.x).unless(B, "1h"), "mixes keyed and unkeyed events", "give every side"),
+        ((A & A).within("1h").incomplete(), "joins something with itself", "tell them apart"),
+        (at_least(2, A, B, A).within("1h"), "joins something with itself", "drop one side"),
     ],
 )
 def test_what_makes_no_sense_says_why_and_what_to_do(
@@ -57,6 +63,9 @@ def test_a_place_that_no_event_has_is_refused_before_any_event(trigger: Trigger)
         ((A & B).within("1m") & C).within("1h"),
         A.batch(2, "1s").where(field.x == 1),
         (A | B.throttle("1s")).where(field.x == 1),
+        A.then(A).within("1h"),
+        A.unless(A, within="1h"),
+        A.by(field.x).then(B.by(field.y)).within("1h").incomplete(),
     ],
     ids=str,
 )
