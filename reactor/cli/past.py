@@ -23,7 +23,8 @@ from reactor.store import Reading, open_reading
 class Past:
     """Recorded events as lines, and from when until when they are asked about.
 
-    `reads` is None for a file, of which nobody knows what was left out.
+    `reads` is None for a file, of which nobody knows what was left out. Before `kept` a store has
+    let go of events, as they were old.
     """
 
     lines: Sequence[Document]
@@ -31,6 +32,7 @@ class Past:
     until: datetime | None
     reads: Sequence[Read] | None = None
     filtered: dict[str, int] = field(default_factory=lambda: {})
+    kept: datetime | None = None
 
 
 def moment(text: str | None) -> datetime | None:
@@ -75,12 +77,12 @@ async def from_store(url: str, since: datetime | None, until: datetime | None) -
         lines = [document(seq, event) async for seq, event in _events(reading, since, until)]
         reads = _reads(await reading.history_versions())
         filtered = await reading.filtered()
-        end = await reading.history_end()
+        end, kept = await reading.history_end(), await reading.history_horizon()
     if since is None:
         first = (datetime.fromisoformat(line["received"]) for line in lines[:1])
-        since = min([*first, *(read.since for read in reads)], default=None)
+        since = kept or min([*first, *(read.since for read in reads)], default=None)
     # What a service that is down would have done since then is nobody's history.
-    return Past(lines, since, until or end or datetime.now(UTC), reads, filtered)
+    return Past(lines, since, until or end or datetime.now(UTC), reads, filtered, kept)
 
 
 async def _events(

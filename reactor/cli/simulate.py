@@ -153,6 +153,11 @@ def _refuse_gaps(graph: Graph, past: Past, life: _Life, partial: bool) -> None:
     """Raises: ReactorError if the store did not keep all that the pipeline would have read."""
     if past.reads is None or past.until is None:
         return
+    if past.kept is not None and life.start < past.kept and not partial:
+        raise ReactorError(
+            f"the store has let go of events from before {_when(past.kept)}",
+            hint="say a later --since, or --partial",
+        )
     found = gaps(graph, past.reads, past.filtered, life.start, past.until)
     for gap in found if partial else ():
         remark(f"not all of {gap.sensor} was kept: {gap.why} (rule {gap.rule})")

@@ -37,6 +37,18 @@ def end(connection: sa.Connection) -> datetime | None:
     return instant(max(known)) if known else None
 
 
+def horizon(connection: sa.Connection) -> datetime | None:
+    """From when on no event has been deleted; None if none ever was.
+
+    Cost: O(events). They are numbered without a gap, and go one by one when they are old.
+    """
+    event, before = schema.event, schema.event.alias("before")
+    missing = ~sa.exists().where(before.c.seq == event.c.seq - 1)
+    newest = sa.select(event.c.seq, event.c.received).where(missing, event.c.seq > 1)
+    found = connection.execute(newest.order_by(event.c.seq.desc()).limit(1)).first()
+    return instant(found.received) if found else None
+
+
 def firings(
     connection: sa.Connection, *, since: datetime | None, until: datetime | None, after: int = 0
 ) -> list[Row]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from reactor.core.event import Event
 from reactor.store import history, listings, loading, queries
-from reactor.store.aftermath import fate_counts
+from reactor.store.aftermath import fate_counts, run_briefs
 from reactor.store.showing import Row
 
 Result = TypeVar("Result")
@@ -42,6 +42,10 @@ class Reading:
         return await self._read(
             lambda connection: queries.run(connection, id, events_limit=events_limit)
         )
+
+    async def run_briefs(self, ids: Sequence[int]) -> dict[int, Row]:
+        """Runs by their numbers: rule and status."""
+        return await self._read(lambda connection: run_briefs(connection, ids))
 
     async def events(self, **which: Any) -> list[Row]:
         """See `queries.events`: sensor, aftermaths, limit, before."""
@@ -139,6 +143,10 @@ class Reading:
     async def history_end(self) -> datetime | None:
         """The last instant at which something came in or fired."""
         return await self._read(history.end)
+
+    async def history_horizon(self) -> datetime | None:
+        """From when on no event has been deleted; None if none ever was."""
+        return await self._read(history.horizon)
 
     async def history_firings(self, **which: Any) -> list[Row]:
         """See `history.firings`: since, until, after."""

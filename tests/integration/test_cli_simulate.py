@@ -359,6 +359,20 @@ def test_a_start_before_the_rules_is_refused(run: Command, store: str) -> None:
     assert "inbox (rule raw): it is read like this only since 2026-01-05 08:00:00" in ran.err
 
 
+def test_a_start_before_what_is_still_kept_is_refused(run: Command, store: str) -> None:
+    async def pruned() -> None:
+        async with open_store(store) as opened:
+            await opened.prune(BEGUN + timedelta(seconds=125), BEGUN + timedelta(hours=1))
+
+    anyio.run(pruned)
+    ran = run("simulate", "shop.py", *WITHIN)
+    assert ran.code == 1
+    assert "the store has let go of events from before 2026-01-05 08:02:15" in ran.err
+    assert run("simulate", "shop.py", *WITHIN, "--partial").code == 0
+    ran = run("simulate", "shop.py", *WITHIN[2:])
+    assert ran.out.splitlines()[-1] == "2 events since 2026-01-05 08:02:15: 2 launches"
+
+
 def test_a_moment_that_is_none_is_refused(run: Command, store: str) -> None:
     ran = run("simulate", "shop.py", "--since", "yesterday")
     assert ran.code == 2
