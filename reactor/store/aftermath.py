@@ -40,7 +40,7 @@ def aftermath(connection: sa.Connection, seqs: Iterable[int]) -> dict[int, Row]:
             found[seq]["fates"].append(row)
     for seq, run in _taken_over(connection, wanted):
         caused[seq].add(run)
-    runs = _runs(connection, {run for some in caused.values() for run in some})
+    runs = run_briefs(connection, {run for some in caused.values() for run in some})
     for seq, ids in caused.items():
         found[seq]["runs"] = [runs[id] for id in sorted(ids) if id in runs]
     return found
@@ -86,8 +86,9 @@ def _taken_over(connection: sa.Connection, wanted: Sequence[int]) -> Iterator[tu
         yield from ((seq, run) for seq in wanted if low <= seq <= high)
 
 
-def _runs(connection: sa.Connection, ids: set[int]) -> dict[int, Row]:
-    ordered, run = sorted(ids), schema.run.c
+def run_briefs(connection: sa.Connection, ids: Iterable[int]) -> dict[int, Row]:
+    """Runs by their numbers: whose they are, and how they are."""
+    ordered, run = sorted(set(ids)), schema.run.c
     found: dict[int, Row] = {}
     for start in range(0, len(ordered), CHUNK):
         query = sa.select(*(run[name] for name in RUN))

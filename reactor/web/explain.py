@@ -37,7 +37,7 @@ from reactor.web.service import Service
 
 Row = Mapping[str, Any]
 
-RUNS = 10
+RUNS = 50
 """Of how many runs of one event the steps are read."""
 FATES = 100
 """How many fates of one event are shown."""
@@ -72,9 +72,7 @@ def _brief(service: Service, row: Row) -> Record:
         fired=[_fired(each) for each in row["firings"]],
         fates=[_met(each) for each in row["fates"]],
         raised=_raised(service, row, event),
-        runs=[
-            Launched(each["id"], each["rule"], RunStatus(each["status"])) for each in row["runs"]
-        ],
+        runs=[_briefly(each) for each in row["runs"]],
     )
 
 
@@ -83,7 +81,11 @@ async def record(service: Service, row: Row) -> Record:
     seq: int = row["seq"]
     kept = await service.read.original(seq)
     event, unreadable = restored(service, kept) if kept is not None else (_envelope(row), "")
-    runs = [await service.read.run(id, events_limit=0) for id in row["runs"][-RUNS:]]
+    runs = {id: _briefly(run) for id, run in (await service.read.run_briefs(row["runs"])).items()}
+    for id in sorted(runs)[-RUNS:]:
+        whole = await service.read.run(id, events_limit=0)
+        if whole is not None:
+            runs[id] = _launched(whole)
     return Record(
         event,
         seq,
@@ -91,7 +93,7 @@ async def record(service: Service, row: Row) -> Record:
         fates=[_met(each) for each in row["fates"]],
         raised=_raised(service, row, event),
         waiting=service.waiting(seq),
-        runs=[_launched(run) for run in runs if run is not None],
+        runs=list(runs.values()),
         began=await service.read.began(),
         paused=_paused(service),
         unreadable=unreadable,
@@ -172,6 +174,10 @@ def _fired(row: Row) -> Fired:
 
 def _met(row: Row) -> Met:
     return Met(row["rule"], Word(row["word"]), _at(row["at"]), row["why"])
+
+
+def _briefly(run: Row) -> Launched:
+    return Launched(run["id"], run["rule"], RunStatus(run["status"]))
 
 
 def _launched(run: Row) -> Launched:

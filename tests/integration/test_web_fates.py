@@ -265,6 +265,25 @@ async def test_an_event_of_a_rule_whose_code_raises_is_told(tmp_path: Path) -> N
     assert listed["status"] == "failed"
 
 
+async def test_an_event_tells_of_all_its_runs_however_many(tmp_path: Path) -> None:
+    pipeline, orders = Pipeline("wide"), Feed("orders")
+
+    @pipeline.asset
+    async def kept() -> None: ...
+
+    for number in range(60):
+        pipeline.rule(orders, kept, name=f"r{number}")
+    async with running(pipeline, tmp_path) as web:
+        await web.emit("orders", {}, "o-1")
+        await web.until(
+            "/api/runs?status=succeeded&limit=100", lambda page: len(page["items"]) == 60
+        )
+        event = await _get(web, "/api/events/1")
+
+    assert len(event["fates"]) == 60
+    assert {fate["text"].rpartition(", ")[2] for fate in event["fates"]} == {"which succeeded"}
+
+
 async def test_an_event_of_an_older_model_is_not_judged_anew(tmp_path: Path) -> None:
     def pipeline(orders: Feed) -> Pipeline:
         made = Pipeline("older")

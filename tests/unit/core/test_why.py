@@ -488,6 +488,7 @@ TRIGGERS: tuple[Trigger, ...] = (
     (a | b).complete(["x", "y"], "4s", member=field.k).incomplete(),
     a.during("thu 00:00-00:01"),
     b.during("thu 00:00-00:01", outside="drop"),
+    a.overdue("* * * * *", grace="2s"),
 )
 _offered = st.tuples(
     st.sampled_from(["a", "b", "c"]), st.integers(0, 4), st.sampled_from(["x", "y"])
