@@ -17,7 +17,7 @@ from reactor.core.asset import Asset, Retry
 from reactor.core.duration import Duration
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.graph import Graph, nearest
-from reactor.core.trigger.expression import AssetEvents, Source, Trigger
+from reactor.core.trigger.expression import Arrow, AssetEvents, Source, Trigger
 from reactor.definition import (
     INJECTED,
     AssetDeclaration,
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 
-class Edge:
+class Edge(Arrow):
     """What `x >> y` answers: an edge or a rule that ends at `y`, so that `x >> y >> z` goes on."""
 
     def __init__(self, end: DeclaredAsset) -> None:
@@ -68,11 +68,6 @@ class Edge:
 
     def __rshift__(self, other: DeclaredAsset) -> Edge:
         return self._end >> other
-
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError("put the trigger in parentheses: (a | b) >> asset, since >> binds tighter")
-
-    __or__ = __ror__ = __and__ = __rand__ = _refuse
 
     def __bool__(self) -> NoReturn:
         raise TypeError("x >> y has no truth value: it declares an edge or a rule")

@@ -45,9 +45,18 @@ def _window(value: Duration | None, what: str, else_: str = "it would wait for e
     return length
 
 
+class Arrow:
+    """What `trigger >> asset` answers. It is no trigger, and stands in no expression."""
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError("put the trigger in parentheses: (a | b) >> asset, since >> binds tighter")
+
+    __or__ = __ror__ = __and__ = __rand__ = _refuse
+
+
 def _not_for_us(other: object) -> Any:
-    """What an operator answers for what is no trigger: an asset gets a hint."""
-    return _refuse(other) if hasattr(other, "materialized") else NotImplemented
+    """What `|` and `&` answer for what is no trigger: an arrow says itself what is wrong."""
+    return NotImplemented if isinstance(other, Arrow) else _refuse(other)
 
 
 def _refuse(other: object) -> NoReturn:
