@@ -107,8 +107,7 @@ class Simulation:
         for event in events:
             name = self._sensor(event.source)
             self._turn([Arrived(name, [self._dated(event)], self._reads(name))])
-        self._turn(self._caught_up())
-        return self._settle(self.now)
+        return self._catch_up()
 
     def replay(self, events: Sequence[Event], watch: Watch = iter) -> Simulation:
         """Hands in what was received elsewhere, each event at the instant it was `received`.
@@ -132,8 +131,7 @@ class Simulation:
                 self._ahead.passed(name, len(some))
             self._turn([Arrived(name, some, self._reads(name)) for name, some in inputs])
         self._settle(self.now)
-        self._turn(self._caught_up())
-        return self._settle(self.now)
+        return self._catch_up()
 
     def later(self, length: Duration) -> Simulation:
         """Lets time pass: schedules tick, timers ring, retries start, steps end."""
@@ -149,8 +147,7 @@ class Simulation:
             raise ReactorError(f"{at.isoformat()} is past: it is {self.now.isoformat()}")
         self._settle(at)
         self.now = at
-        self._turn(self._caught_up())
-        return self._settle(at)
+        return self._catch_up()
 
     def behind(self, *sensors: Source | str) -> Simulation:
         """From now on these sensors lag: nobody knows that they have nothing more to say.
@@ -163,8 +160,7 @@ class Simulation:
     def caught_up(self, *sensors: Source | str) -> Simulation:
         """These sensors, or all of them, have been read to their end again."""
         self._behind.difference_update(map(self._sensor, sensors or tuple(self._behind)))
-        self._turn(self._caught_up())
-        return self._settle(self.now)
+        return self._catch_up()
 
     def restart(self, pipeline: Pipeline | None = None, *, down: Duration = 0) -> Simulation:
         """The service dies, and another one goes on from what was recorded; attempts are lost.
@@ -321,6 +317,12 @@ class Simulation:
         """What the sensors, or all of them, say that have nothing more until now."""
         names = self._heard if sensors is None else sensors
         return [Arrived(name, (), upto) for name in names if (upto := self._reads(name))]
+
+    def _catch_up(self) -> Simulation:
+        """Lets every sensor that is not behind say that it has been read until now."""
+        if said := self._caught_up():
+            self._turn(said)
+        return self._settle(self.now)
 
     def _settle(self, until: datetime, before: bool = False) -> Simulation:
         """Carries out all that is due by `until` (or `before` it), in order."""
