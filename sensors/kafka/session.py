@@ -85,14 +85,15 @@ class Session:
             consumer.assign(list(self._parts))
             for part in self._parts.values():
                 consumer.seek(part.tp, part.offset)
+            self._watch.looked = lambda: self._say_upto(client)
             return await self._read(consumer, client)
         finally:
+            self._watch.looked = lambda: None
             await let_go(consumer.stop, client, self._pace.stop)
 
     async def _read(self, consumer: AIOKafkaConsumer, client: Client) -> str:
         """Reads and watches. A CancelledError that aiokafka makes up ends the reading, not us."""
         over = "the consumer broke off"
-        self._watch.looked = lambda: self._say_upto(client)
 
         async def read() -> None:
             nonlocal over
