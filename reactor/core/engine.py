@@ -170,33 +170,37 @@ class Engine:
         if index is None:
             self.filtered[sensor] = self.filtered.get(sensor, 0) + len(events)
             return
-        hits = [(event, found) for event in events if (found := self._hits(index, event))]
+        find = index.find
+        hits: list[tuple[Event, list[Hit]]] = []
+        for event in events:
+            found, failed = find(event)
+            if found:
+                hits.append((event, found))
+            for hit, error in failed:
+                self._raise(hit.rule, event, error)
         if len(hits) < len(events):
             self.filtered[sensor] = self.filtered.get(sensor, 0) + len(events) - len(hits)
         if not hits:
             return
         seq, at = self._state.take("event", len(hits)), micros(now)
+        accept, feed = self.accepted.append, self._feed
         for event, found in hits:
-            self.accepted.append((seq, event))
-            self._feed(found, seq, event, at)
+            accept((seq, event))
+            feed(found, seq, event, at)
             seq += 1
         self._flush(at)
-
-    def _hits(self, index: Index, event: Event) -> list[Hit]:
-        found, failed = index.find(event)
-        for hit, error in failed:
-            self._raise(hit.rule, event, error)
-        return found
 
     def _feed(self, hits: list[Hit], seq: int, event: Event, at: int) -> None:
         if len(hits) == 1:
             hit = hits[0]
             rule = hit.rule
-            if rule.program.stateless and hit.entry.key is None and rule.partition is None:
-                group = self.groups.get((rule.name, None, None))
+            if rule.direct:
+                group = self.groups.get(rule.place)
                 if group is not None:
                     group.matches.append((seq,))
-                    return
+                else:
+                    self.groups[rule.place] = Group(*rule.place, [(seq,)], describe(event))
+                return
             match = self._match(hit, seq, event, min(micros(event.time), at), describe(event))
             if match is not None:
                 self._pass(rule, hit.entry.leaf, match, event, at)
@@ -230,12 +234,15 @@ class Engine:
 
     def _pass(self, rule: Listener, node: Operator, match: Match, event: Event, at: int) -> None:
         """What one event makes of a rule in which it satisfies one leaf."""
+        parent = node.parent
+        if parent is None:
+            self._fire(rule, match, event)
+            return
         moment = self._moment(rule, at)
-        matches = [match]
-        while matches and (parent := node.parent) is not None:
-            side = node.side
+        matches = parent.take([(node.side, match)], moment)
+        while matches and (above := parent.parent) is not None:
+            side, parent = parent.side, above
             matches = parent.take([(side, match) for match in matches], moment)
-            node = parent
         for match in matches:
             self._fire(rule, match, event)
 
@@ -308,7 +315,8 @@ class Engine:
         """
         rows: dict[Any, Node] = self._state.rows[Table.NODE]
         found: dict[Waiting, None] = {}
-        for row in rows.values():
+        # A list, so that another thread may ask.
+        for row in list(rows.values()):
             rule = self._rules.get(row.rule)
             if rule is not None:
                 node: Operator = rule.program.nodes[row.node]
@@ -387,7 +395,10 @@ def _text(value: Any) -> str | None:
     """
     if value is None or value is MISSING:
         return None
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    if type(value) is str:
+        text = value
+    else:
+        text = value.isoformat() if isinstance(value, datetime) else str(value)
     if len(text) > KEY_LIMIT:
         raise ValueError(f"a key of {len(text):,} characters: at most {KEY_LIMIT:,}")
     if "\0" in text:

@@ -8,9 +8,12 @@ from reactor.core.trigger.compile import Program, compile_trigger
 
 
 class Listener:
-    """A rule, compiled. `number` is its place in the pipeline."""
+    """A rule, compiled. `number` is its place in the pipeline.
 
-    __slots__ = ("name", "number", "partition", "program")
+    `direct` if an event that comes in is a firing as it is, in the group at `place`.
+    """
+
+    __slots__ = ("direct", "name", "number", "partition", "place", "program")
 
     def __init__(self, rule: Rule, number: int) -> None:
         self.name, self.number = rule.name, number
@@ -19,3 +22,6 @@ class Listener:
         self.partition: Get | None = (
             partition.getter() if isinstance(partition, Path) else partition
         )
+        self.place = (self.name, None, None)
+        keyed = any(entry.key is not None for entry in self.program.entries)
+        self.direct = self.program.stateless and not keyed and partition is None

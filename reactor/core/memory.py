@@ -59,7 +59,7 @@ class Memory:
     def flush(self) -> list[tuple[str, int]]:
         """Writes back what was changed; answers the operators that now keep too many keys."""
         full: dict[tuple[str, int], None] = {}
-        rows = self._rows
+        rows, known, when = self._rows, None, None
         for place, (data, due) in self.new.items():
             rule, node, key = place
             before = rows.get(place)
@@ -69,7 +69,9 @@ class Memory:
                 continue
             if before is None and self._count(rule, node, 1) > KEY_CAP:
                 full[rule, node] = None
-            row = Node(rule, node, key, data, instant(due) if due is not None else None)
+            if due != known:
+                known, when = due, instant(due) if due is not None else None
+            row = Node(rule, node, key, data, when)
             if row != before:
                 self._state.put(Table.NODE, place, row)
             if due is not None:

@@ -140,7 +140,7 @@ class Trigger:
             if not isinstance(schedule, str):
                 raise TypeError(f"overdue takes a cron expression or a Schedule, not {schedule!r}")
             ticks = timetable(schedule, None, tz)
-        before = None if early is None else _window(early, "early")
+        before = None if early is None else duration(early)
         return Overdue(self, ticks, duration(grace), before)
 
     def complete(
