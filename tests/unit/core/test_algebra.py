@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reactor.core.trigger.expression import Trigger
 from tests.unit.core.depth import examples
-from tests.unit.core.reference.expressions import deep, flat, keyed
+from tests.unit.core.reference.expressions import deep, flat, keyed, unkeyed
 from tests.unit.core.reference.history import HISTORIES, Writer, expected, lived
 
 
@@ -33,3 +33,11 @@ def test_operators_on_operators_fire_as_their_references_do(
     trigger: Trigger, key: bool, history: Any, steps: bool
 ) -> None:
     agrees(keyed(trigger, key), history, steps)
+
+
+@examples(30)
+@given(unkeyed(), HISTORIES, st.booleans())
+def test_what_lets_go_of_a_key_goes_on_as_its_reference_does(
+    trigger: Trigger, history: Any, steps: bool
+) -> None:
+    agrees(trigger, history, steps)

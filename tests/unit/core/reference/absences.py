@@ -51,9 +51,9 @@ class SilentNode(Node):
 
     concludes = True
 
-    def __init__(self, length: timedelta, lag: timedelta, keyed: bool, of: Node) -> None:
+    def __init__(self, length: timedelta, lag: timedelta, of: Node) -> None:
         super().__init__(of)
-        self.length, self.lag, self.keyed = length, lag, keyed
+        self.length, self.lag = length, lag
         self.heard: dict[Key, list[Match]] = {}
         self.told: list[Match] = []
 
@@ -111,11 +111,17 @@ class OverdueNode(Node):
     concludes = True
 
     def __init__(
-        self, ticks: list[datetime], grace: timedelta, lag: timedelta, keyed: bool, of: Node
+        self,
+        ticks: list[datetime],
+        grace: timedelta,
+        early: timedelta | None,
+        lag: timedelta,
+        of: Node,
     ) -> None:
         super().__init__(of)
         self.deadlines = [tick + grace for tick in ticks]
-        self.lag, self.keyed = lag, keyed
+        self.early = None if early is None else early + grace
+        self.lag = lag
         self.came: dict[Key, set[datetime]] = {}
         self.next: dict[Key, datetime] = {}
 
@@ -126,7 +132,8 @@ class OverdueNode(Node):
     def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
         for _, match in arrivals:
             counts = next(each for each in self.deadlines if match.time <= each)
-            self.came.setdefault(match.key, set()).add(counts)
+            if self.early is None or match.time > counts - self.early:
+                self.came.setdefault(match.key, set()).add(counts)
             self.next.setdefault(match.key, counts)
         return []
 

@@ -57,9 +57,9 @@ WINDOWED: dict[str, st.SearchStrategy[One]] = {
         ]
     ),
     "silent": WINDOWS.map(lambda w: lambda of: of.silent_for(w)),
-    "overdue": st.tuples(st.integers(2, 5), st.sampled_from(["0s", "1m", "7m"])).map(
-        lambda p: lambda of: of.overdue(Ticks(p[0]), p[1])
-    ),
+    "overdue": st.tuples(
+        st.integers(2, 5), st.sampled_from(["0s", "1m", "7m"]), st.sampled_from([None, "30s", "1m"])
+    ).map(lambda p: lambda of: of.overdue(Ticks(p[0]), p[1], early=p[2])),
 }
 PACED: dict[str, st.SearchStrategy[One]] = {
     "batch": st.tuples(st.integers(1, 4), WINDOWS).map(lambda p: lambda of: of.batch(*p)),
@@ -146,3 +146,10 @@ def deep(draw: st.DrawFn, depth: int = 3) -> Trigger:
 
 def keyed(trigger: Trigger, key: bool) -> Trigger:
     return trigger.by(field.k) if key else trigger
+
+
+@st.composite
+def unkeyed(draw: st.DrawFn) -> Trigger:
+    """An operator on what went on by key before."""
+    kind = draw(st.sampled_from([*ONE]))
+    return draw(ONE[kind])(draw(deep(2)).by(field.k).by(None))

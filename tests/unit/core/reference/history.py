@@ -49,7 +49,9 @@ _EVENT = st.tuples(
     st.sampled_from([None, None, None, ["0", "1"], ["2"], 2]),
 )
 _READ = st.tuples(
-    st.just("read"), st.sampled_from(["a", "b", "c", "abc", "abc"]), st.sampled_from([0.01, 0.01, 0.5, 2, 0])
+    st.just("read"),
+    st.sampled_from(["a", "b", "c", "abc", "abc"]),
+    st.sampled_from([0.01, 0.01, 0.5, 2, 0]),
 )
 MOVES = st.tuples(
     st.sampled_from([0, 0, 0.5, 0.5, 1, 1, 2.5, 6]),

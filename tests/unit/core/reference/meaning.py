@@ -47,6 +47,7 @@ from tests.unit.core.reference.windows import (
     CountNode,
     DistinctNode,
     EitherNode,
+    UnkeyedNode,
     WhereNode,
 )
 
@@ -69,11 +70,7 @@ _COMPARISONS: dict[str, Any] = {
 
 def model_of(trigger: Trigger, now: datetime) -> Model:
     """What the trigger should do, from `now` on."""
-    return Model(node_of(trigger, None, is_keyed(trigger)), now)
-
-
-def is_keyed(trigger: Trigger) -> bool:
-    return isinstance(trigger, By) or any(is_keyed(child) for child in trigger.children)
+    return Model(node_of(trigger, None), now)
 
 
 def lag_of(trigger: Trigger) -> timedelta:
@@ -88,18 +85,19 @@ def lag_of(trigger: Trigger) -> timedelta:
             return below
 
 
-def node_of(trigger: Trigger, key: str | None, keyed: bool) -> Node:
+def node_of(trigger: Trigger, key: str | None) -> Node:
     match trigger:
         case Source():
             return Leaf(trigger.name, key)
+        case By(of, None):
+            return UnkeyedNode(node_of(of, None))
         case By(of, place):
-            return node_of(of, name_of(place), keyed)
+            return node_of(of, name_of(place))
         case Incomplete(of):
-            children = [node_of(child, key, keyed) for child in of.children]
+            children = [node_of(child, key) for child in of.children]
             return IncompleteNode(pattern_of(of), lag_of(trigger), *children)
         case _:
-            children = [node_of(child, key, keyed) for child in trigger.children]
-            return _node(trigger, keyed, children)
+            return _node(trigger, [node_of(child, key) for child in trigger.children])
 
 
 def name_of(place: Any) -> str:
@@ -118,7 +116,7 @@ def pattern_of(of: Join | Then | Complete) -> Pattern:
             return CompletePattern(window, expected, name_of(member))
 
 
-def _node(trigger: Trigger, keyed: bool, children: list[Node]) -> Node:
+def _node(trigger: Trigger, children: list[Node]) -> Node:
     lag = lag_of(trigger)
     match trigger:
         case Either():
@@ -133,9 +131,9 @@ def _node(trigger: Trigger, keyed: bool, children: list[Node]) -> Node:
         case Unless(_, window):
             return UnlessNode(window, lag, *children)
         case Silent(_, length):
-            return SilentNode(length, lag, keyed, *children)
-        case Overdue(_, schedule, grace):
-            return OverdueNode(_ticks(schedule), grace, lag, keyed, *children)
+            return SilentNode(length, lag, *children)
+        case Overdue(_, schedule, grace, early):
+            return OverdueNode(_ticks(schedule), grace, early, lag, *children)
         case _:
             return _window_or_pace(trigger, children[0])
 

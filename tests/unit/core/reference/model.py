@@ -59,6 +59,7 @@ class Node:
         for side, child in enumerate(children):
             child.parent, child.side = self, side
         self.sources: set[str] = {source for child in children for source in child.sources}
+        self.keyed = any(child.keyed for child in children)
 
     def begin(self, now: datetime) -> None:
         """The rule starts."""
@@ -158,7 +159,7 @@ class Leaf(Node):
     def __init__(self, source: str, key: object) -> None:
         super().__init__()
         self.sources = {source}
-        self.key = key
+        self.key, self.keyed = key, key is not None
 
     def sees(self, number: int, event: Event, now: datetime) -> list[Match]:
         if event.source not in self.sources:

@@ -64,28 +64,32 @@ class ThrottleNode(Node):
 
 
 class LaterNode(Node):
-    """Delays and calendars: `goes` says when a match that comes now goes on, None for never."""
+    """Delays and calendars: `goes` says when a match that comes now goes on, None for never.
+
+    What came at one instant goes on together.
+    """
 
     def __init__(self, goes: Any, of: Node) -> None:
         super().__init__(of)
         self.goes = goes
-        self.waits: list[tuple[datetime, Match]] = []
+        self.waits: list[tuple[datetime, datetime, Match]] = []
 
     def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
         goes = self.goes(clock.now)
         if goes == clock.now:
             return [match for _, match in arrivals]
         if goes is not None:
-            self.waits += [(goes, match) for _, match in arrivals]
+            self.waits += [(goes, clock.now, match) for _, match in arrivals]
         return []
 
     def wakes(self) -> list[Wake]:
-        return [(due, match.key) for due, match in self.waits]
+        return [(due, match.key) for due, _, match in self.waits]
 
     def ring(self, due: datetime, key: Key, clock: Clock) -> list[Match]:
-        gone = [each for each in self.waits if each[0] == due and each[1].key == key]
+        ready = [each for each in self.waits if each[0] == due and each[2].key == key]
+        gone = [each for each in ready if each[1] == ready[0][1]]
         self.waits = [each for each in self.waits if each not in gone]
-        return [match for _, match in gone]
+        return [match for _, _, match in gone]
 
 
 def gathered(before: Match, match: Match) -> Match:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -112,6 +113,15 @@ class WhereNode(Node):
 
     def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
         return [match for _, match in arrivals if match.latest and self.passes(match.latest)]
+
+
+class UnkeyedNode(Node):
+    def __init__(self, of: Node) -> None:
+        super().__init__(of)
+        self.keyed = False
+
+    def take(self, arrivals: list[tuple[int, Match]], clock: Clock) -> list[Match]:
+        return [replace(match, key=None) for _, match in arrivals]
 
 
 class EitherNode(Node):
