@@ -45,11 +45,12 @@ from reactor.core.trigger.expression import (
     Unless,
     Where,
 )
+from reactor.core.trigger.join import JoinOf
 from reactor.core.trigger.later import DelayOf, DuringOf
 from reactor.core.trigger.novelty import ChangedOf, DistinctOf
 from reactor.core.trigger.operator import EitherOf, Leaf, Operator, UnkeyedOf, WhereOf
 from reactor.core.trigger.pace import BatchOf, DebounceOf, ThrottleOf
-from reactor.core.trigger.pattern import JoinOf, ThenOf
+from reactor.core.trigger.sequence import ThenOf
 from reactor.core.trigger.window import AggregateOf, CountOf, satisfies
 
 KeyOf = Path | Callable[[Any], Any]

@@ -1,9 +1,9 @@
 """What an operator is: a small state machine over matches, one class a kind.
 
 Knows: matches and the JSON state of one operator and key. Refuses to know: rules, indexes, assets.
-The kinds live next door: pattern.py (join, sequence), cover.py (sets), window.py (count,
-aggregate), absence.py (unless, silence, overdue), pace.py (batch, debounce, throttle), later.py
-(delay, calendar), novelty.py (distinct, changed).
+The kinds live next door: join.py, sequence.py (pattern.py: what both share), cover.py (sets),
+window.py (count, aggregate), absence.py (unless, silence, overdue), pace.py (batch, debounce,
+throttle), later.py (delay, calendar), novelty.py (distinct, changed).
 
 Laws: `take` gets everything that one event gave the operands, at once, so that an event fills every
 side it satisfies before anything completes; state is tuples of plain values, read and written
