@@ -186,6 +186,9 @@ class Trigger:
         name, bound = asked[0]
         if not isinstance(bound, Compare) or bound.op not in BOUNDS:
             raise TypeError(f"{name}= takes a comparison such as field.amount > 10, not {bound}")
+        limits = bound.value if bound.op == "between" else (bound.value,)
+        if any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in limits):
+            raise TypeError(f"{name}= compares numbers: {bound} does not")
         if of_at_least < 1:
             raise ValueError(f"of_at_least is at least 1, not {of_at_least}")
         return Aggregate(self, name, bound, _window(within, "the window"), of_at_least)
@@ -540,8 +543,11 @@ class Silent(Over):
     Once per silence: the next match starts anew. Without a key it counts from the start of the rule
     too, so that a heartbeat that never comes is missed; a key is listened to from its first match
     on. Attached: the last match before the silence, if any. It waits until its sensors have been
-    read past the deadline: a broker that is down is no silence. Late events that lie before the
-    latest change nothing. State: per key, the last match. Restart: goes on.
+    read past the deadline: a broker that is down is no silence, and a silence within a backlog is
+    told as if somebody had listened all the while. A match that comes late into a silence that is
+    not told yet parts it; one before all that is known, or in a silence that was told, changes
+    nothing. State: per key, the silences that may be one, most often the last match only, at most
+    1,000; a key that stays silent is let go of. Restart: goes on.
     """
 
     length: timedelta

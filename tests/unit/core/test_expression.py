@@ -137,6 +137,8 @@ def test_an_operand_of_the_same_kind_is_taken_apart() -> None:
         (lambda: A.complete("eu", "1h"), "complete takes a field or a function"),
         (lambda: A.aggregate("1m", sum=5), "sum= takes a comparison"),
         (lambda: A.aggregate("1m", sum=field.n == 5), "sum= takes a comparison"),
+        (lambda: A.aggregate("1m", sum=field.n > "5"), "sum= compares numbers: field.n > '5'"),
+        (lambda: A.aggregate("1m", avg=field.n.between("1", "x")), "avg= compares numbers"),
         (lambda: A.distinct("x", "1h"), "distinct takes a field or a function"),
         (lambda: A.changed("x"), "changed takes a field or a function"),
     ],
