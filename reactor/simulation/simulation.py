@@ -29,7 +29,7 @@ from reactor.core.decision import (
     Stop,
 )
 from reactor.core.duration import Duration, duration
-from reactor.core.errors import ReactorError
+from reactor.core.errors import DefinitionError, ReactorError
 from reactor.core.event import Event
 from reactor.core.graph import nearest
 from reactor.core.reactor import Reactor
@@ -39,6 +39,7 @@ from reactor.core.trigger.expression import Source
 from reactor.core.verdict import Status, Verdict, fates, status
 from reactor.core.why import why_not_asset, why_not_rule
 from reactor.pipeline import DeclaredAsset, Definition, Pipeline
+from reactor.review import mistakes
 from reactor.simulation.ahead import Ahead
 from reactor.simulation.asking import record
 from reactor.simulation.chronicle import Chronicle, Firing, Keep
@@ -103,6 +104,7 @@ class Simulation:
         """Hands events in, now. Their sensor must be one that a rule of the pipeline listens to.
 
         An event happens now, on the virtual clock, unless its `time` was given: then it is late.
+        What is handed in twice came twice: repeats are dropped before anything gets this far.
         """
         for event in events:
             name = self._sensor(event.source)
@@ -434,5 +436,10 @@ def simulate(
         keep: for very long histories, `firings` keeps what fired and no more: no stories, no runs.
             Unless a rule listens to assets, no step is played then.
         ticks: schedules that a rule listens to tick by themselves; if False, as the test says.
+
+    Raises: DefinitionError for what could not be served either, such as a field that no event has.
     """
-    yield Simulation(pipeline.definition(), _instant(start), seed=seed, keep=keep, ticks=ticks)
+    definition = pipeline.definition()
+    if wrong := mistakes(definition):
+        raise DefinitionError(wrong)
+    yield Simulation(definition, _instant(start), seed=seed, keep=keep, ticks=ticks)

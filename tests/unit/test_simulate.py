@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import BaseModel
 
 from reactor.core.asset import Retry
-from reactor.core.errors import ReactorError
+from reactor.core.errors import DefinitionError, ReactorError
 from reactor.core.event import Event
 from reactor.core.field import field
 from reactor.pipeline import Output, Pipeline
 from reactor.testing import START, simulate
+from sensors import KafkaTopic
 from tests.unit.core.tap import Tap
 
 A, B = Tap("a"), Tap("b")
@@ -217,3 +219,16 @@ def test_an_event_of_a_rule_that_is_asked_by_name_says_why_not() -> None:
         assert sim.status(second) == "throttled"
         assert sim.why_not("seldom", second).startswith("seldom was shut for a while")
         assert sim.why_not("seldom", first).startswith("seldom launched target in run 1")
+
+
+def test_a_pipeline_that_could_not_be_served_is_not_simulated() -> None:
+    class Order(BaseModel):
+        amount: float
+
+    shop = Pipeline("shop")
+
+    @shop.asset(on=KafkaTopic("orders", model=Order).where(field.amout > 1))
+    def raw() -> None: ...
+
+    with pytest.raises(DefinitionError, match="did you mean amount"), simulate(shop):
+        pass
