@@ -1,7 +1,7 @@
 """Matches that go on later: see `expression.Delay` and `expression.During`.
 
 State: a row for the matches that came at one instant, so that none is ever written again; its key
-is the JSON list [the matches' key, that instant, when they go on].
+is the JSON list [whether they have a key, their key, that instant, when they go on].
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from reactor.core.trigger.operator import (
 
 
 def place(key: str | None, *more: str | int) -> str:
-    """A row's key, of a match's key and what else tells rows apart."""
-    return json.dumps([key, *more])
+    """A row's key, of a match's key and what else tells rows apart; without a key it is first."""
+    return json.dumps([key is not None, key, *more])
 
 
 def key_of(place: str | None) -> str | None:
     """The match's key in a row's key."""
-    return json.loads(place)[0] if place is not None else None
+    return json.loads(place)[1] if place is not None else None
 
 
 class LaterOf(Operator):
