@@ -93,6 +93,15 @@ TRIGGERS = [
     (A.by(field.k) & B.by(field.k)).within("4s", pair="oldest"),
     at_least(2, A.where(field.n == 1), A.where(field.n == 2), B).within("4s", pair="collect"),
     (A.batch(2, "3s") & B).within("20s").throttle("10s"),
+    A.then(B).then(A).within("4s"),
+    A.by(field.k).then(B.by(field.k)).within("4s", pair="collect"),
+    A.by(field.k).complete(["1", "2"], "4s", member=field.n),
+    A.complete(3, "4s", member=field.n),
+    A.by(field.k).count(3, "4s"),
+    (A | B).aggregate("4s", sum=field.n > 3),
+    A.delay("2s").distinct(field.n, ttl="5s"),
+    A.by(field.k).changed(field.n).by(None).batch(2, "3s"),
+    A.during("00:01-23:00"),
 ]
 RULES = [Rule(f"r{number}", trigger, ("x",)) for number, trigger in enumerate(TRIGGERS)]
 MATCHING = Graph.of("matching", [Asset("x"), Asset("y", (Upstream("x"),))], RULES)
