@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reactor.core.graph import Graph
 from reactor.core.run import Work
+from reactor.core.sentence import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ def plan(
     pruned: dict[str, str] = {}
     for name in names:
         above = [upstream.name for upstream in graph.assets[name].upstream if upstream.name in at]
-        reason = because if name in chosen else f"because {_listed(above)} {_changes(above)}"
+        reason = (
+            because if name in chosen else f"because {listed(above, len(above))} {_changes(above)}"
+        )
         works.append(Work(name, partition, 0, tuple(at[a] for a in above), reason, name in chosen))
         for child in graph.downstream[name]:
             if child not in at:
@@ -61,7 +64,3 @@ def plan(
 
 def _changes(names: Sequence[str]) -> str:
     return "changes" if len(names) == 1 else "change"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -19,11 +19,9 @@ from reactor.core.engine import Waiting
 from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.run import RunStatus, StepStatus
+from reactor.core.sentence import instant_text, listed
 from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import leaves
-
-TOLD = 3
-"""How many of many things one sentence names."""
 
 
 class Status(StrEnum):
@@ -285,17 +283,3 @@ def later(rule: Rule, record: Record) -> bool:
 def _assets(graph: Graph, rule: str) -> str:
     known = graph.rules.get(rule)
     return listed(known.assets) if known and known.assets else "what it launches"
-
-
-def instant_text(at: datetime) -> str:
-    """An instant as a sentence has it."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`; of many, the first few and how many more."""
-    if len(names) > TOLD + 1:
-        return f"{', '.join(names[:TOLD])} and {len(names) - TOLD:,} more"
-    if len(names) <= 1:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

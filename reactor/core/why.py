@@ -10,20 +10,9 @@ from collections.abc import Iterable
 from reactor.core.asset import Rule
 from reactor.core.graph import Graph
 from reactor.core.run import StepStatus
+from reactor.core.sentence import TOLD, instant_text, listed
 from reactor.core.trigger.expression import AssetEvents, leaves
-from reactor.core.verdict import (
-    TOLD,
-    Launched,
-    Part,
-    Record,
-    concluded,
-    heard_by,
-    hears,
-    instant_text,
-    later,
-    listed,
-    told,
-)
+from reactor.core.verdict import Launched, Part, Record, concluded, heard_by, hears, later, told
 
 
 def why_not_rule(graph: Graph, record: Record, name: str) -> str:

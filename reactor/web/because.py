@@ -13,7 +13,7 @@ from typing import Any
 from reactor.core.graph import Graph
 from reactor.core.plan import plan
 from reactor.core.run import StepStatus
-from reactor.core.verdict import instant_text, listed
+from reactor.core.sentence import instant_text, listed
 
 Row = Mapping[str, Any]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reactor.core.run import ENDED, Step, StepStatus
+from reactor.core.sentence import listed
 from reactor.web import model
 
 Row = Mapping[str, Any]
@@ -15,8 +16,8 @@ Rules = Mapping[str, Row]
 
 ACTIVE_SHOWN = 100
 EVENTS_SHOWN = 20
+ASSETS_TOLD = 5
 _ENDED = frozenset(map(str, ENDED))
-_GOOD = (str(StepStatus.MATERIALIZED), str(StepStatus.UNCHANGED))
 _UNSEEN = (str(StepStatus.SKIPPED), str(StepStatus.CANCELLED))
 
 
@@ -49,14 +50,6 @@ def _step(work: Row) -> model.Step:
     return model.Step(**{**step, **{name: work[name] for name in own}})
 
 
-def _listed(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    if len(names) > 6:
-        return f"{', '.join(names[:5])} and {len(names) - 5} more"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def event(row: Row, told: tuple[str, str] = ("", "")) -> model.Event:
     """An event, with the word and the sentence for what became of it."""
     status, text = told
@@ -85,7 +78,7 @@ def event_detail(
 def firing(row: Row, rule: Row) -> model.Firing:
     """A firing of a rule, and what it launched."""
     events = [seq for match in row["matches"] for seq in match]
-    assets = _listed(rule["assets"]) if rule["assets"] else "nothing"
+    assets = listed(rule["assets"], ASSETS_TOLD) if rule["assets"] else "nothing"
     text = f"launched {assets} in run {row['run']}"
     if row["run"] is None:
         text = f"would have launched {assets}"
