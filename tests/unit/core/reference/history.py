@@ -42,20 +42,20 @@ TAPS = {"a": Tap("a"), "b": Tap("b"), "c": LateTap("c")}
 _EVENT = st.tuples(
     st.just("event"),
     st.sampled_from("aabbc"),
-    st.sampled_from([0, 0, 0, 0.5, 1, 2.5]),
-    st.integers(0, 3),
+    st.sampled_from([0, 0, 0, 0.5, 1, 2.5, 4, 6, 9]),
+    st.sampled_from([0, 0, 1, 1, 2, 3]),
     st.sampled_from(["x", "x", "x", "y", "y", None]),
     st.sampled_from([None, 1, 1, 2, 5]),
     st.sampled_from([None, None, None, ["0", "1"], ["2"], 2]),
 )
 _READ = st.tuples(
     st.just("read"),
-    st.sampled_from(["a", "b", "c", "abc", "abc"]),
-    st.sampled_from([0.01, 0.01, 0.5, 2, 0]),
+    st.sampled_from(["a", "a", "b", "b", "c", "abc"]),
+    st.sampled_from([0.01, 0.5, 2, 4, 9]),
 )
 MOVES = st.tuples(
     st.sampled_from([0, 0, 0.5, 0.5, 1, 1, 2.5, 6]),
-    st.lists(st.one_of(_EVENT, _EVENT, _EVENT, _READ), min_size=1, max_size=5),
+    st.lists(st.one_of(_EVENT, _EVENT, _EVENT, _EVENT, _READ), min_size=1, max_size=5),
 )
 HISTORIES = st.lists(MOVES, min_size=3, max_size=16)
 
