@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -13,7 +13,8 @@ from reactor import load
 from reactor.cli.screen import Json, commands, count, out, readable, say, show_json, table
 from reactor.cli.target import Targets
 from reactor.core.graph import Graph
-from reactor.core.trigger.expression import AssetEvents, Source, leaves
+from reactor.core.trigger.expression import AssetEvents, leaves
+from reactor.web.declared import declared
 
 app = commands()
 
@@ -43,48 +44,14 @@ def graph(
         case Format.DOT:
             out().print("\n".join(_dot(shown)), soft_wrap=True)
         case Format.JSON:
-            show_json(plain(shown))
+            show_json(_plain(shown))
 
 
-def plain(graph: Graph) -> dict[str, Any]:
-    """The graph as data: what `GET /api/graph` answers, without what changes while it runs."""
-    rules_of = {name: [] for name in graph.assets}
-    for rule in graph.rules.values():
-        for name in rule.assets:
-            rules_of[name].append(rule.name)
-    return {
-        "name": graph.name,
-        "sensors": [
-            {"name": each.name, "kind": each.kind, "address": each.address}
-            for each in graph.sensors.values()
-        ],
-        "rules": [
-            {
-                "name": rule.name,
-                "trigger": str(rule.trigger),
-                "sensors": [leaf.name for leaf in leaves(rule.trigger) if not _own(leaf)],
-                "after": [leaf.asset for leaf in leaves(rule.trigger) if _own(leaf)],
-                "assets": list(rule.assets),
-                "observe": rule.observe,
-            }
-            for rule in graph.rules.values()
-        ],
-        "assets": [
-            {
-                "name": asset.name,
-                "upstream": [upstream.name for upstream in asset.upstream],
-                "rules": rules_of[asset.name],
-                "owner": asset.owner,
-                "doc": asset.doc,
-                "where": asset.where,
-            }
-            for asset in graph.assets.values()
-        ],
-    }
-
-
-def _own(leaf: Source) -> TypeGuard[AssetEvents]:
-    return isinstance(leaf, AssetEvents)
+def _plain(graph: Graph) -> dict[str, Any]:
+    described = declared(graph)
+    for each in described["assets"]:
+        each["where"] = graph.assets[each["name"]].where
+    return {"name": graph.name, **described}
 
 
 def _print(graph: Graph) -> None:

@@ -14,12 +14,12 @@ from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.run import Step
 from reactor.core.state import Table
-from reactor.core.trigger.expression import AssetEvents, leaves
 from reactor.host import Host
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, DeadLetter, Sensor
 from reactor.store import Reading
 from reactor.store.database import Database
+from reactor.web.declared import Described, declared
 from reactor.web.service import News, SensorState
 
 LOOKS = 50_000
@@ -31,7 +31,7 @@ class Hosted:
 
     def __init__(self, host: Host, store: Database) -> None:
         self.host, self._store = host, store
-        self._described = _declared(host)
+        self._described = _described(host.graph)
 
     @property
     def name(self) -> str:
@@ -171,38 +171,7 @@ class Hosted:
         return set(self.host.reactor.state.rows[Table.PAUSE])  # type: ignore[arg-type]
 
 
-def _declared(host: Host) -> dict[str, list[dict[str, Any]]]:
-    graph = host.graph
-    launches: dict[str, list[str]] = {name: [] for name in graph.assets}
-    for rule in graph.rules.values():
-        for asset in rule.assets:
-            launches[asset].append(rule.name)
-    assets = [
-        {
-            "name": asset.name,
-            "upstream": [upstream.name for upstream in asset.upstream],
-            "owner": asset.owner,
-            "doc": asset.doc,
-            "group": graph.name,
-            "rules": launches[asset.name],
-        }
-        for asset in graph.assets.values()
-    ]
-    sensors = [
-        {"name": sensor.name, "kind": sensor.kind, "address": sensor.address}
-        for sensor in graph.sensors.values()
-    ]
-    rules: list[dict[str, Any]] = []
-    for rule in graph.rules.values():
-        heard = leaves(rule.trigger)
-        rules.append(
-            {
-                "name": rule.name,
-                "trigger": str(rule.trigger),
-                "sensors": [leaf.name for leaf in heard if not isinstance(leaf, AssetEvents)],
-                "after": [leaf.asset for leaf in heard if isinstance(leaf, AssetEvents)],
-                "assets": list(rule.assets),
-                "observe": rule.observe,
-            }
-        )
-    return {"assets": assets, "sensors": sensors, "rules": rules}
+def _described(graph: Graph) -> Described:
+    described = declared(graph)
+    described["assets"] = [{**each, "group": graph.name} for each in described["assets"]]
+    return described
