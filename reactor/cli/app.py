@@ -47,7 +47,7 @@ COMMANDS = {
     "emit": _Entry(RUN, "Hand an event to a running service."),
     "materialize": _Entry(RUN, "Launch assets by hand."),
     "runs": _Entry(ASK, "List, show, follow, cancel or resume runs; read their logs."),
-    "events": _Entry(ASK, "List, show or follow events."),
+    "events": _Entry(ASK, "List, show or follow events; ask why one did no more."),
     "deadletters": _Entry(ASK, "List, show, replay or drop input that could not be read."),
     "assets": _Entry(ASK, "List assets and how they are; pause or resume one."),
     "rules": _Entry(ASK, "List rules; pause or resume one."),

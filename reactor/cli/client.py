@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +21,7 @@ Host = Annotated[
 ]
 Port = Annotated[int | None, typer.Option("--port", help="Its port.", show_default=False)]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many at most.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")]
 
 _PATIENCE_S = 30.0
 _SILENCE_S = 60.0
@@ -130,11 +132,17 @@ def _said(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def follow(client: Client, kinds: tuple[str, ...], show: Callable[[dict[str, Any]], None]) -> None:
-    """Shows each piece of news of these kinds, until interrupted or the service ends."""
-    for item in client.stream():
-        if item.get("kind") in kinds:
-            show(item)
+def follow(
+    client: Client,
+    kind: str,
+    known: Iterable[dict[str, Any]],
+    wanted: Callable[[dict[str, Any]], bool],
+    show: Callable[[dict[str, Any]], None],
+) -> None:
+    """Shows what is known, then news of that kind, until interrupted or the service ends."""
+    news = (item for item in client.stream() if item.get("kind") == kind)
+    for item in filter(wanted, chain(known, news)):
+        show(item)
 
 
 def part(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import typer
 from rich.text import Text
 
-from reactor.cli.client import Client, Host, Limit, Port, follow
+from reactor.cli.client import Client, Follow, Host, Limit, Port, follow
 from reactor.cli.complaint import BadUsage
 from reactor.cli.screen import (
     Json,
@@ -50,7 +50,7 @@ def events(context: typer.Context) -> None:
 def list_events(
     sensor: Annotated[str | None, typer.Option(help="Only those of this sensor.")] = None,
     limit: Limit = 20,
-    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
+    following: Follow = False,
     host: Host = None,
     port: Port = None,
     as_json: Json = False,
@@ -59,7 +59,8 @@ def list_events(
     client = Client(host, port)
     found = client.get("/api/events", sensor=sensor, limit=limit)["items"]
     if following:
-        _follow(client, found[::-1], as_json, sensor)
+        line = show_json_line if as_json else _print_line
+        follow(client, "event", found[::-1], lambda e: sensor in (None, e["sensor"]), line)
     elif as_json:
         show_json(found)
     else:
@@ -86,21 +87,11 @@ def became(status: str) -> Text:
     )
 
 
-def _follow(client: Client, known: list[dict[str, Any]], as_json: bool, sensor: str | None) -> None:
-    def show(event: dict[str, Any]) -> None:
-        if sensor not in (None, event["sensor"]):
-            return
-        if as_json:
-            show_json_line(event)
-            return
-        more = event.get("count", 1) - 1
-        before = f" (and {more} before it)" if more else ""
-        saw = f" saw {event['subject']}{before}"
-        say(f"event {event['seq']}  ", styled(event["sensor"], "cyan"), saw)
-
-    for event in known:
-        show(event)
-    follow(client, ("event",), show)
+def _print_line(event: dict[str, Any]) -> None:
+    more = event.get("count", 1) - 1
+    before = f" (and {more} before it)" if more else ""
+    saw = f" saw {event['subject']}{before}"
+    say(f"event {event['seq']}  ", styled(event["sensor"], "cyan"), saw)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from reactor.cli.client import Client, Host, Limit, Port, follow
+from reactor.cli.client import Client, Follow, Host, Limit, Port, follow
 from reactor.cli.screen import (
     Json,
     ago,
@@ -45,7 +45,7 @@ def list_runs(
     rule: Annotated[str | None, typer.Option(help="Only those of this rule.")] = None,
     asset: Annotated[str | None, typer.Option(help="Only those of this asset.")] = None,
     limit: Limit = 20,
-    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new ones.")] = False,
+    following: Follow = False,
     host: Host = None,
     port: Port = None,
     as_json: Json = False,
@@ -54,7 +54,8 @@ def list_runs(
     client = Client(host, port)
     found = client.get("/api/runs", status=status, rule=rule, asset=asset, limit=limit)["items"]
     if following:
-        _follow(client, found[::-1], as_json, _wanted(status, rule, asset))
+        line = show_json_line if as_json else _print_line
+        follow(client, "run", found[::-1], _wanted(status, rule, asset), line)
     elif as_json:
         show_json(found)
     else:
@@ -89,26 +90,11 @@ def _why(run: dict[str, Any]) -> str:
     return f"{', '.join(run['roots'])} {run['because']}".strip()
 
 
-def _follow(
-    client: Client,
-    known: list[dict[str, Any]],
-    as_json: bool,
-    wanted: Callable[[dict[str, Any]], bool],
-) -> None:
-    def show(run: dict[str, Any]) -> None:
-        if not wanted(run):
-            return
-        if as_json:
-            show_json_line(run)
-            return
-        took = f" in {between(run['created'], run['finished'])}" if run["finished"] else ""
-        assets = run.get("asset_count") or len(run["assets"])
-        what = f"  {count(assets, 'asset')}  {_why(run)}"
-        say(f"run {run['id']}  ", coloured(run["status"]), took, what)
-
-    for run in known:
-        show(run)
-    follow(client, ("run",), show)
+def _print_line(run: dict[str, Any]) -> None:
+    took = f" in {between(run['created'], run['finished'])}" if run["finished"] else ""
+    assets = run.get("asset_count") or len(run["assets"])
+    what = f"  {count(assets, 'asset')}  {_why(run)}"
+    say(f"run {run['id']}  ", coloured(run["status"]), took, what)
 
 
 @app.command()
@@ -188,7 +174,7 @@ def logs(
                 path = f"/api/runs/{id}/log"
                 lines = client.get(path, step=step["id"], limit=limit)["lines"]
                 for line in _after(lines, last.get(step["id"])):
-                    _print_line(step["asset"], line, as_json)
+                    _print_output(step["asset"], line, as_json)
                     last[step["id"]] = line
         if not following or run["status"] not in GOING:
             return
@@ -203,7 +189,7 @@ def _after(lines: list[dict[str, Any]], last: dict[str, Any] | None) -> list[dic
     return lines
 
 
-def _print_line(asset: str, line: dict[str, Any], as_json: bool) -> None:
+def _print_output(asset: str, line: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json_line({"asset": asset, **line})
         return
