@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from anyio.abc import TaskGroup
 
 from reactor import logs
 from reactor.core.decision import (
-    Arrived,
     Decision,
     Finished,
     Input,
@@ -34,28 +33,26 @@ from reactor.core.errors import (
     StoreConflict,
     StoreUnavailable,
 )
-from reactor.core.event import Event
 from reactor.core.reactor import Reactor
 from reactor.core.state import Table
 from reactor.host.account import Accounts
 from reactor.host.attempt import Workshop, cancelled
 from reactor.host.hand import Hand
-from reactor.host.intake import Intake, Post
+from reactor.host.intake import Intake
 from reactor.host.journal import Journal
 from reactor.host.news import News, Newsroom
 from reactor.host.notice import Notices
 from reactor.host.retention import Retention, retain
+from reactor.host.turn import Posted, Request, Taken, owed, unseen
 from reactor.metrics import Metrics
 from reactor.pipeline import Definition
 from reactor.ports import (
     Batch,
     Channel,
     Clock,
-    DeadLetter,
     Executor,
     Log,
     Logger,
-    Move,
     Store,
     Turn,
 )
@@ -83,26 +80,6 @@ class Options:
     retain: Retention | None = None
     grace: timedelta = timedelta(seconds=30)
     connections: Mapping[str, str] = field(default_factory=lambda: {})
-
-
-@dataclass(slots=True)
-class _Request:
-    """Something from outside that wants to know when it is recorded."""
-
-    batch: Batch | None = None
-    command: Input | None = None
-    done: anyio.Event = field(default_factory=anyio.Event)
-    error: Exception | None = None
-
-
-@dataclass(slots=True)
-class _Taken:
-    """What one turn works on; `marks` say how far sensors have been read with it."""
-
-    batches: list[tuple[Post | None, Batch]] = field(default_factory=lambda: [])
-    requests: list[_Request] = field(default_factory=lambda: [])
-    outcomes: list[Finished] = field(default_factory=lambda: [])
-    marks: Mapping[str, datetime] = field(default_factory=lambda: {})
 
 
 class Host:
@@ -135,8 +112,8 @@ class Host:
         self._executors = executors
         self._bell = anyio.Event()
         self._outcomes: list[Finished] = []
-        self._requests: deque[_Request] = deque()
-        self._held: list[tuple[Post | None, Batch]] = []
+        self._requests: deque[Request] = deque()
+        self._held: list[Posted] = []
         self._attempts: dict[tuple[int, int], anyio.CancelScope] = {}
         self._hand = Hand(store, self.graph.sensors)
         self._last_now = datetime.min.replace(tzinfo=UTC)
@@ -194,7 +171,7 @@ class Host:
             tasks.start_soon(self.journal.run)
             if (retention := self.options.retain) is not None:
                 tasks.start_soon(retain, retention, self.store, self.clock, self.log)
-            await self._turn(tasks, _Taken(requests=[_Request(command=Restarted())]))
+            await self._turn(tasks, Taken(requests=[Request(command=Restarted())]))
             async with anyio.create_task_group() as sensors:
                 self.intake.start(sensors)
                 self.metrics.leading(True)
@@ -234,18 +211,17 @@ class Host:
         while self._attempts or self._outcomes:
             await self._next(tasks)
         for request in self._requests:
-            request.error = StoreUnavailable("the service is stopping")
-            request.done.set()
+            request.refuse(StoreUnavailable("the service is stopping"))
 
     async def submit(self, batch: Batch) -> None:
         """Records a batch from outside; returns when it is durable. Raises: StoreUnavailable."""
-        await self._ask(_Request(batch=batch))
+        await self._ask(Request(batch=batch))
 
     async def command(self, command: Input) -> None:
         """Records an operator's command; returns when it is durable. Raises: StoreUnavailable."""
-        await self._ask(_Request(command=command))
+        await self._ask(Request(command=command))
 
-    async def _ask(self, request: _Request) -> None:
+    async def _ask(self, request: Request) -> None:
         if self._stopping:
             raise StoreUnavailable("the service is stopping")
         self._requests.append(request)
@@ -262,7 +238,7 @@ class Host:
         """Waits until there is something to decide, then takes one turn."""
         taken = self._take()
         wake = self.reactor.wake_at()
-        if not (taken.batches or taken.requests or taken.outcomes or taken.marks):
+        if not taken:
             left = (wake - self.clock.now()).total_seconds() if wake else None
             if left is None or left > 0:
                 with anyio.move_on_after(left):
@@ -271,10 +247,10 @@ class Host:
                 return
         await self._turn(tasks, taken)
 
-    def _take(self) -> _Taken:
+    def _take(self) -> Taken:
         outcomes, self._outcomes = self._outcomes, []
         requests = [self._requests.popleft() for _ in range(min(len(self._requests), TURN_EVENTS))]
-        batches: list[tuple[Post | None, Batch]] = self._held
+        batches: list[Posted] = self._held
         self._held = []
         if not batches and not self._stopping:
             batches.extend(self.intake.take(TURN_EVENTS))
@@ -283,15 +259,12 @@ class Host:
         behind = self._requests or self._stopping
         names = (batch.sensor for _, batch in batches)
         marks = {} if behind else self.intake.marks(names, self.clock.now())
-        return _Taken(batches, requests, outcomes, marks)
+        return Taken(batches, requests, outcomes, marks)
 
-    async def _turn(self, tasks: TaskGroup, taken: _Taken) -> None:
-        batches = await self._unseen(taken.batches)
-        inputs: list[Input] = [*taken.outcomes]
-        inputs.extend(each.command for each in taken.requests if each.command is not None)
-        inputs.extend(_arrivals([batch for _, batch in batches], taken.marks))
+    async def _turn(self, tasks: TaskGroup, taken: Taken) -> None:
+        batches = await unseen(taken.batches, self.store, self.metrics.duplicate)
         now = self._last_now = max(self._last_now, self.clock.now())
-        decision = self.reactor.receive(inputs, now)
+        decision = self.reactor.receive(taken.inputs(batches), now)
         try:
             await self._record(decision, batches, now)
         except StoreConflict as error:
@@ -324,41 +297,8 @@ class Host:
         self.intake.paused = frozenset(row.name for row in rows if row.kind == "sensor")
         self.ring()
 
-    async def _unseen(
-        self, batches: Sequence[tuple[Post | None, Batch]]
-    ) -> list[tuple[Post | None, Batch]]:
-        """The batches without events that were accepted before."""
-        repeated = [batch for _, batch in batches if batch.repeats]
-        if not repeated:
-            return list(batches)
-        ids = [(batch.sensor, event.id) for batch in repeated for event in batch.events]
-        ids += [(batch.sensor, dead.id) for batch in repeated for dead in batch.dead]
-        seen = await self.store.known(ids)
-        fresh: list[tuple[Post | None, Batch]] = []
-        for post, batch in batches:
-            if not batch.repeats:
-                fresh.append((post, batch))
-                continue
-            events: list[Event] = []
-            for event in batch.events:
-                if (batch.sensor, event.id) in seen:
-                    self.metrics.duplicate(batch.sensor)
-                else:
-                    seen.add((batch.sensor, event.id))
-                    events.append(event)
-            dead = [each for each in batch.dead if (batch.sensor, each.id) not in seen]
-            fresh.append((post, replace(batch, events=events, dead=dead)))
-        return fresh
-
-    async def _record(
-        self, decision: Decision, batches: Sequence[tuple[Post | None, Batch]], now: datetime
-    ) -> None:
-        moves: list[tuple[str, Move]] = []
-        dead: list[DeadLetter] = []
-        for post, batch in batches:
-            if post is not None:
-                moves.extend((post.key, move) for move in batch.moves)
-            dead.extend(batch.dead)
+    async def _record(self, decision: Decision, batches: Sequence[Posted], now: datetime) -> None:
+        moves, dead = owed(batches)
         facts = decision.facts
         matter = (facts.accepted, facts.changes, facts.fired, facts.filtered, facts.fates)
         if not (moves or dead or any(matter)):
@@ -367,7 +307,7 @@ class Host:
         await self.store.commit(Turn(now, facts, moves, dead))
         self.metrics.committed(anyio.current_time() - began)
 
-    def _conflict(self, taken: _Taken, decision: Decision, error: StoreConflict) -> None:
+    def _conflict(self, taken: Taken, decision: Decision, error: StoreConflict) -> None:
         """A sensor's position is not what the store holds: those sensors start again."""
         self.reactor.undo(decision)
         self.log.warning("position conflict", error=str(error))
@@ -377,13 +317,12 @@ class Host:
                 self.intake.refuse(post)
         for request in taken.requests:
             if request.batch is not None:
-                request.error = error
-                request.done.set()
-            else:
-                self._requests.appendleft(request)
+                request.refuse(error)
+        orders = [request for request in taken.requests if request.batch is None]
+        self._requests.extendleft(reversed(orders))
         self.ring()
 
-    async def _hold(self, taken: _Taken, error: StoreUnavailable) -> None:
+    async def _hold(self, taken: Taken, error: StoreUnavailable) -> None:
         """The store cannot be written: requests are told, all else waits and is tried again.
 
         Raises: StoreBroken if trying again in this process cannot help.
@@ -394,8 +333,7 @@ class Host:
         self._outcomes = taken.outcomes + self._outcomes
         self._held = [(post, batch) for post, batch in taken.batches if post is not None]
         for request in taken.requests:
-            request.error = error
-            request.done.set()
+            request.refuse(error)
         if isinstance(error, StoreBroken) or not self.started.is_set():
             raise error
         await anyio.sleep(0.5)
@@ -441,9 +379,3 @@ class Host:
 
     def _step_log(self, **about: Any) -> Log:
         return structlog.get_logger().bind(**about)
-
-
-def _arrivals(batches: Sequence[Batch], marks: Mapping[str, datetime]) -> list[Arrived]:
-    """What came, and only behind all of it how far sensors have been read."""
-    arrived = [Arrived(batch.sensor, batch.events) for batch in batches if batch.events]
-    return [*arrived, *(Arrived(name, (), upto) for name, upto in marks.items())]
