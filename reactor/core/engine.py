@@ -140,7 +140,7 @@ class Engine:
             place, due = found
             if self._memory.due(place) == due:
                 rule = self._rules[place[0]]
-                self._ring(rule, rule.program.nodes[place[1]], place[2], at)
+                self._ring(rule, rule.program.nodes[place[1]], place[2], at, due)
 
     def _next(self, at: int) -> tuple[Place, int] | None:
         """Takes out the timer that rings next; what absence waits for may ring before others."""
@@ -152,8 +152,10 @@ class Engine:
                 self._read.park(place, due, node.sources if node.concludes else ())
         return self._read.ready(at)
 
-    def _ring(self, rule: Listener, node: Operator, key: str | None, at: int) -> None:
-        moment = self._moment(rule, at)
+    def _ring(self, rule: Listener, node: Operator, key: str | None, at: int, due: int) -> None:
+        # Sensors may have been read far beyond what rings now: what is concluded for a time must
+        # still find what is of that time.
+        moment = _Passage(self, self._memory, rule, at, due)
         for match in node.ring(key, moment):
             self._climb(node, [match], moment)
         self._flush(at)
@@ -334,14 +336,16 @@ class Engine:
 class _Passage:
     """A `Moment` of one rule."""
 
-    __slots__ = ("_engine", "_memory", "_name", "now", "rule")
+    __slots__ = ("_engine", "_memory", "_name", "_until", "now", "rule")
 
-    def __init__(self, engine: Engine, memory: Memory, rule: Listener, now: int) -> None:
+    def __init__(
+        self, engine: Engine, memory: Memory, rule: Listener, now: int, until: int | None = None
+    ) -> None:
         self._engine, self._memory, self.rule, self.now = engine, memory, rule, now
-        self._name = rule.name
+        self._name, self._until = rule.name, now if until is None else until
 
     def upto(self, sources: tuple[str, ...]) -> int | None:
-        return self._engine.upto(sources, self.now)
+        return self._engine.upto(sources, self._until)
 
     def get(self, node: int, key: str | None) -> Data | None:
         return self._memory.get((self._name, node, key))

@@ -209,3 +209,13 @@ def test_a_side_of_a_pattern_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     ear.hears("a", "a", "a")
     assert ear.fates == ["a1 expired: more than 2 wait"]
     assert operator.PARTIAL_CAP == 1_000
+
+
+def test_what_is_concluded_of_a_backlog_still_meets_what_is_of_its_time() -> None:
+    ear = Ear((A & C.silent_for("10s")).within("5s", pair="oldest"))
+    ear.waits(100)
+    ear.hears("c", late=90)
+    ear.hears("a", late=78)
+    ear.hears("a")
+    ear.reads("a")
+    assert ear.reads("c") == ["c1 a1"], "c fell silent at 20, and a1 was at 22"

@@ -65,12 +65,14 @@ Heard = list[tuple[datetime, dict[Key, list[tuple[int, ...]]]]]
 
 @dataclass
 class Writer:
-    """Makes turns of moves, and keeps them honest; if `strict`, without any lateness.
+    """Makes turns of moves, and keeps them honest; if `strict`, without any lateness; if `prompt`,
+    each event comes as it happens.
 
     What comes at one instant comes in a turn each, or all `at_once`.
     """
 
     strict: bool = False
+    prompt: bool = False
     at_once: bool = False
     now: datetime = START
     events: int = 0
@@ -96,7 +98,7 @@ class Writer:
         _, tap, late, n, k, v, m = act
         lateness = timedelta(0) if self.strict else TAPS[tap].lateness
         oldest = self.word.get(tap, START - 99 * MINUTE) - lateness
-        time = self.now - late * MINUTE
+        time = self.now if self.prompt else self.now - late * MINUTE
         if time <= oldest:
             time = self.now
         if time <= oldest:

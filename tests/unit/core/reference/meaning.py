@@ -85,6 +85,17 @@ def lag_of(trigger: Trigger) -> timedelta:
             return below
 
 
+def is_held_back(trigger: Trigger) -> bool:
+    """Whether something is made of what comes out later than it came in."""
+    return any(_holds_back(child) for child in trigger.children)
+
+
+def _holds_back(trigger: Trigger) -> bool:
+    if isinstance(trigger, (Batch, Debounce, Delay, During, Throttle)):
+        return True
+    return any(_holds_back(child) for child in trigger.children)
+
+
 def node_of(trigger: Trigger, key: str | None) -> Node:
     match trigger:
         case Source():
