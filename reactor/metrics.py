@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reactor.core.decision import Word
 from reactor.core.run import RunStatus, StepStatus
 
 OTHER = "other"
@@ -99,10 +100,20 @@ class Metrics:
             **own,
         )
         fired = Counter("reactor_firings", "Triggers that came true, by rule.", ("rule",), **own)
+        fates = Counter(
+            "reactor_fates",
+            "Events that a rule let in and will not fire for, by what became of them.",
+            ("rule", "word"),
+            **own,
+        )
         self._dead = _children(sensors, dead.labels)
         self._lag = _children(sensors, lag.labels)
         self._up = _children(sensors, up.labels)
         self._fired = _children(names["rule"], fired.labels)
+        self._fates = {
+            word: _children(names["rule"], lambda name, word=word: fates.labels(name, str(word)))
+            for word in Word
+        }
         self._launch = Histogram(
             "reactor_event_to_launch_seconds",
             "From the receipt of an event to the start of the first step it caused.",
@@ -167,6 +178,10 @@ class Metrics:
     def fired(self, rule: str, n: int = 1) -> None:
         """A rule's trigger came true `n` times."""
         self._fired[rule].inc(n)
+
+    def lost(self, rule: str, word: Word, n: int = 1) -> None:
+        """A rule will not fire for `n` events that it let in."""
+        self._fates[word][rule].inc(n)
 
     def event_to_launch(self, seconds: float) -> None:
         """A step started, `seconds` after the event that caused it was received."""

@@ -51,11 +51,13 @@ class Accounts:
                 "predicate raised", rule=raised.rule, event_id=raised.event, error=raised.error
             )
         for fate in facts.fates:
+            number = count(fate.events)
+            metrics.lost(fate.rule, fate.word, number)
             if fate.word is Word.EXPIRED:
                 self._log.warning(
                     "events expired: they will not fire",
                     rule=fate.rule,
-                    count=count(fate.events),
+                    count=number,
                     why=fate.why,
                 )
         for change in facts.changes:

@@ -272,7 +272,7 @@ def test_each_metric_is_listed_with_its_labels() -> None:
 
 def _described(family: Metric) -> tuple[str, tuple[str, str, str]]:
     name = f"{family.name}_total" if family.type == "counter" else family.name
-    order = ["sensor", "rule", "asset", "outcome", "status"]
+    order = ["sensor", "rule", "asset", "word", "outcome", "status"]
     labels = {label for sample in family.samples for label in sample.labels} - {"le"}
     shown = " ".join(sorted(labels, key=order.index))
     return name, (family.type, shown, family.documentation)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reactor.core.decision import Word
 from reactor.metrics import Metrics
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -36,6 +37,7 @@ def test_names_and_labels_are_those_of_the_contract() -> None:
         "reactor_event_lag_seconds": ("gauge", {"sensor"}),
         "reactor_event_to_launch_seconds": ("histogram", set()),
         "reactor_firings": ("counter", {"rule"}),
+        "reactor_fates": ("counter", {"rule", "word"}),
         "reactor_runs": ("counter", {"status"}),
         "reactor_steps": ("counter", {"asset", "status"}),
         "reactor_step_seconds": ("histogram", {"asset"}),
@@ -56,6 +58,7 @@ def test_every_declared_series_exists_before_anything_happens() -> None:
     for outcome in ("accepted", "filtered", "duplicate", "dead"):
         assert _value(metrics, "reactor_events_total", sensor="orders", outcome=outcome) == 0
     assert _value(metrics, "reactor_firings_total", rule="big") == 0
+    assert _value(metrics, "reactor_fates_total", rule="big", word="expired") == 0
     assert _value(metrics, "reactor_runs_total", status="failed") == 0
     assert _value(metrics, "reactor_steps_total", asset="revenue", status="failed") == 0
     assert _value(metrics, "reactor_step_seconds_count", asset="revenue") == 0
@@ -88,6 +91,14 @@ def test_a_batch_is_one_addition() -> None:
     for outcome, count in expected.items():
         assert _value(metrics, "reactor_events_total", sensor="orders", outcome=outcome) == count
     assert _value(metrics, "reactor_dead_letters_total", sensor="orders") == 2
+
+
+def test_what_a_rule_will_not_fire_for_is_counted_by_its_word() -> None:
+    metrics = _metrics()
+    metrics.lost("big", Word.EXPIRED, 40)
+    metrics.lost("big", Word.THROTTLED)
+    assert _value(metrics, "reactor_fates_total", rule="big", word="expired") == 40
+    assert _value(metrics, "reactor_fates_total", rule="big", word="throttled") == 1
 
 
 def test_a_step_is_counted_by_how_it_ended_and_timed_if_it_ran() -> None:
