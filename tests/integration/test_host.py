@@ -16,7 +16,7 @@ import pytest
 
 from reactor import Output, Pipeline, Retry, field
 from reactor.core.decision import CancelRun, Facts, SetPaused
-from reactor.core.errors import SettingsError, StoreUnavailable
+from reactor.core.errors import SettingsError, StoreConflict, StoreError, StoreUnavailable
 from reactor.core.event import Event
 from reactor.ports import Move, Store, Turn
 from reactor.web.hosted import Hosted
@@ -388,15 +388,14 @@ class Faulty:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.failures = 0
+        self.failures: list[StoreError] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     async def commit(self, turn: Turn) -> None:
         if self.failures:
-            self.failures -= 1
-            raise StoreUnavailable("no space left")
+            raise self.failures.pop()
         await self._store.commit(turn)
 
 
@@ -418,7 +417,7 @@ async def test_a_store_that_cannot_be_written_loses_nothing_and_is_tried_again(
         return faulty[0]  # type: ignore[return-value]
 
     async with serving(shop, tmp_path, around=around) as served:
-        faulty[0].failures = 2
+        faulty[0].failures = [StoreUnavailable("no space left")] * 2
         with pytest.raises(StoreUnavailable, match="no space left"):
             await served.host.submit(posted(hook, "one"))
         arrive(tmp_path / "in", "monday.csv")
@@ -446,6 +445,27 @@ async def test_a_position_that_another_moved_is_read_anew(tmp_path: Path) -> Non
         arrive(tmp_path / "in", "first.csv", "longer than before\n")
         await until(lambda: _reached(seen, 2))
         assert (await served.store.positions("files/in"))[part] != "another"
+
+
+async def test_orders_keep_their_order_when_another_moved_a_position(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(on=Webhook("orders"))
+    async def raw() -> None: ...
+
+    faulty: list[Faulty] = []
+
+    def around(store: Store) -> Store:
+        faulty.append(Faulty(store))
+        return faulty[0]  # type: ignore[return-value]
+
+    async with serving(shop, tmp_path, around=around) as served:
+        faulty[0].failures = [StoreConflict("moved")]
+        async with anyio.create_task_group() as orders:
+            for paused in (True, False):
+                orders.start_soon(served.host.command, SetPaused("asset", "raw", paused))
+        assert faulty[0].failures == []
+        assert await served.store.read.pauses() == []
 
 
 async def test_another_address_under_a_known_name_is_refused(tmp_path: Path) -> None:
