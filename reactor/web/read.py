@@ -39,7 +39,8 @@ def routes(service: Service) -> APIRouter:
     """The routes that change nothing."""
     router = APIRouter(responses=_REFUSALS)
     _now(router, service)
-    _declared(router, service)
+    _assets(router, service)
+    _rules_and_sensors(router, service)
     _happened(router, service)
     _wrong(router, service)
     return router
@@ -68,7 +69,7 @@ def _now(router: APIRouter, service: Service) -> None:
         return model.Graph(name=service.name, **service.describe())
 
 
-def _declared(router: APIRouter, service: Service) -> None:
+def _assets(router: APIRouter, service: Service) -> None:
     @router.get("/api/assets", summary="Assets and how they are")
     async def assets() -> list[model.Asset]:
         nodes = service.describe()["assets"]
@@ -97,6 +98,8 @@ def _declared(router: APIRouter, service: Service) -> None:
             runs=await _runs(service, asset=name, limit=RECENT),
         )
 
+
+def _rules_and_sensors(router: APIRouter, service: Service) -> None:
     @router.get("/api/rules", summary="Rules and how they are")
     async def rules() -> list[model.Rule]:
         return await _known_rules(service, service.describe()["rules"])
