@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 
 class Table(StrEnum):
@@ -43,6 +43,15 @@ class Table(StrEnum):
 
 
 Key = tuple[Any, ...]
+
+
+def frozen(data: Any) -> Any:
+    """JSON data as rows hold it: its lists are tuples."""
+    if isinstance(data, list):
+        return tuple(map(frozen, cast("list[Any]", data)))
+    if isinstance(data, dict):
+        return {name: frozen(value) for name, value in cast("dict[str, Any]", data).items()}
+    return data
 
 
 @dataclass(frozen=True, slots=True)

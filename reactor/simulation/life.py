@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from reactor.core.graph import Graph
-from reactor.core.state import Key, Node, State, Table
+from reactor.core.state import Key, Node, State, Table, frozen
 from reactor.core.trigger.expression import AssetEvents, Source, leaves
 
 
@@ -30,12 +30,5 @@ def recorded(state: State) -> Iterator[tuple[Table, Key, Any]]:
         for key in sorted(rows, key=lambda key: [(part is not None, str(part)) for part in key]):
             row = rows[key]
             if isinstance(row, Node):
-                row = replace(row, data=_frozen(json.loads(json.dumps(row.data))))
+                row = replace(row, data=frozen(json.loads(json.dumps(row.data))))
             yield table, key, row
-
-
-def _frozen(data: Any) -> Any:
-    """JSON with tuples for lists."""
-    if isinstance(data, dict):
-        return {name: _frozen(each) for name, each in cast("dict[str, Any]", data).items()}
-    return tuple(map(_frozen, cast("list[Any]", data))) if isinstance(data, list) else data

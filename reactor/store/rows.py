@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,7 +21,7 @@ from reactor.core.run import (
     StepStatus,
     Work,
 )
-from reactor.core.state import Alert, Key, Node, Pause, RuleState, Table
+from reactor.core.state import Alert, Key, Node, Pause, RuleState, Table, frozen
 from reactor.store import schema
 from reactor.store.encoding import (
     from_text,
@@ -227,17 +227,8 @@ def _node_key(key: Key) -> Values:
 
 def _decode_node(values: Sequence[Any]) -> tuple[Key, Any]:
     rule, node, name, data, due = values
-    row = Node(rule, node, unkeyed(name), _frozen(from_text(data)), maybe_instant(due))
+    row = Node(rule, node, unkeyed(name), frozen(from_text(data)), maybe_instant(due))
     return (rule, node, row.key), row
-
-
-def _frozen(data: Any) -> Any:
-    """JSON as the core holds it: its lists are tuples."""
-    if isinstance(data, list):
-        return tuple(map(_frozen, cast("list[Any]", data)))
-    if isinstance(data, dict):
-        return {name: _frozen(value) for name, value in cast("dict[str, Any]", data).items()}
-    return data
 
 
 def _rule(row: RuleState) -> Values:
