@@ -85,12 +85,12 @@ class Calendar:
     def __and__(self, other: object) -> Calendar:
         if not isinstance(other, Calendar):
             return NotImplemented
-        return _calendar(_seldom(_joined(All, self.formula, other.formula)))
+        return _calendar(_seldom(_joined(AllOf, self.formula, other.formula)))
 
     def __or__(self, other: object) -> Calendar:
         if not isinstance(other, Calendar):
             return NotImplemented
-        return _calendar(_joined(Any, self.formula, other.formula))
+        return _calendar(_joined(AnyOf, self.formula, other.formula))
 
     def __invert__(self) -> Calendar:
         of = self.formula
@@ -178,14 +178,19 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Open when all others are."""
+class Several:
+    """A combination of others."""
 
     of: tuple[Formula, ...]
 
     @property
     def hours(self) -> tuple[Hours, ...]:
         return tuple(one for formula in self.of for one in formula.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Several):
+    """Open when all others are."""
 
     def open_at(self, at: datetime) -> bool:
         return all(formula.open_at(at) for formula in self.of)
@@ -195,14 +200,8 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class AnyOf(Several):
     """Open when any other is."""
-
-    of: tuple[Formula, ...]
-
-    @property
-    def hours(self) -> tuple[Hours, ...]:
-        return tuple(one for formula in self.of for one in formula.hours)
 
     def open_at(self, at: datetime) -> bool:
         return any(formula.open_at(at) for formula in self.of)
@@ -217,7 +216,7 @@ def _calendar(formula: Formula) -> Calendar:
     return made
 
 
-def _joined(kind: type[All] | type[Any], *of: Formula) -> Formula:
+def _joined(kind: type[AllOf] | type[AnyOf], *of: Formula) -> Formula:
     """A combination in which order and repetition leave no trace."""
     flat = [one for each in of for one in (each.of if isinstance(each, kind) else (each,))]
     unlike = {str(formula): formula for formula in flat}
@@ -225,7 +224,7 @@ def _joined(kind: type[All] | type[Any], *of: Formula) -> Formula:
 
 
 def _wrapped(formula: Formula) -> str:
-    return f"({formula})" if isinstance(formula, (All, Any)) else str(formula)
+    return f"({formula})" if isinstance(formula, Several) else str(formula)
 
 
 def _first_open(formula: Formula, at: datetime, end: datetime) -> datetime | None:

@@ -29,7 +29,7 @@ _PRUNED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Wording:
     """How a rule read when a run was launched: `trigger` is "" if that was not kept; `until` is
     when it was changed after that, None if it was not.
     """
@@ -38,18 +38,18 @@ class Reading:
     until: datetime | None = None
 
 
-def reading(versions: Sequence[Row], created: datetime) -> Reading:
+def wording(versions: Sequence[Row], created: datetime) -> Wording:
     """How a rule read at an instant, from its versions, the newest first."""
     until: datetime | None = None
     for version in versions:
         began = datetime.fromisoformat(version["at"])
         if began <= created:
-            return Reading(version["trigger"], until)
+            return Wording(version["trigger"], until)
         until = began
-    return Reading("", until)
+    return Wording("", until)
 
 
-def why(row: Row, graph: Graph, then: Reading) -> list[str]:
+def why(row: Row, graph: Graph, then: Wording) -> list[str]:
     """Why a run ran: what launched its roots, what followed from them, and why the rest did not."""
     works: Sequence[Row] = row["works"]
     roots = [work for work in works if work["root"]]
@@ -68,7 +68,7 @@ def _named(work: Row) -> str:
     return f"{work['asset']}[{work['partition']}]" if work["partition"] else work["asset"]
 
 
-def _rule(row: Row, now: str, then: Reading) -> str:
+def _rule(row: Row, now: str, then: Wording) -> str:
     times = sum(firing["matches_count"] for firing in row["firings"])
     key = f" for {row['key']}" if row["key"] is not None else ""
     often = f" {times:,} times" if times > 1 else ""

@@ -155,7 +155,7 @@ def _happened(router: APIRouter, service: Service) -> None:
         if row is None:
             raise _no_run(id)
         versions = await service.read.rule_versions(row["rule"])
-        then = because.reading(versions, datetime.fromisoformat(row["created"]))
+        then = because.wording(versions, datetime.fromisoformat(row["created"]))
         return shape.run_detail(row, _rules(service), because.why(row, service.graph, then))
 
     @router.get("/api/runs/{id}/log", summary="The end of a step's output")
