@@ -132,6 +132,9 @@ class PredicateRaised:
 class Word(StrEnum):
     """What became of an event that a rule let in and that will not fire it."""
 
+    # An enum's own hash is written in Python.
+    __hash__ = str.__hash__
+
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
     THROTTLED = "throttled"

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 
 class Table(StrEnum):
@@ -54,8 +54,7 @@ def frozen(data: Any) -> Any:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """The state of one operator of one rule for one key, and when it next acts.
 
     `data` is JSON data in tuples; two whole numbers (low, high) of events are a range.
@@ -103,8 +102,7 @@ class Pause:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One row before and after a turn; `after` is None when the row is no more."""
 
     table: Table

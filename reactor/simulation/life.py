@@ -30,5 +30,5 @@ def recorded(state: State) -> Iterator[tuple[Table, Key, Any]]:
         for key in sorted(rows, key=lambda key: [(part is not None, str(part)) for part in key]):
             row = rows[key]
             if isinstance(row, Node):
-                row = replace(row, data=frozen(json.loads(json.dumps(row.data))))
+                row = row._replace(data=frozen(json.loads(json.dumps(row.data))))
             yield table, key, row

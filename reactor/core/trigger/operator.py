@@ -267,8 +267,10 @@ def together(names: Iterable[str]) -> str:
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
-def labels(entries: Iterable[Entry]) -> str:
+def labels(entries: Sequence[Entry]) -> str:
     """What entries say came; many of one kind are counted."""
+    if len(entries) == 2 and entries[0][2] != entries[1][2]:
+        return f"{entries[0][2]} and {entries[1][2]}"
     counts: dict[str, int] = {}
     for entry in entries:
         counts[entry[2]] = counts.get(entry[2], 0) + 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -230,7 +229,7 @@ def _through_json(row: Any) -> Any:
     """The row with operator state as it comes back from a store."""
     if not isinstance(row, Node):
         return row
-    return replace(row, data=_in_tuples(json.loads(json.dumps(row.data))))
+    return row._replace(data=_in_tuples(json.loads(json.dumps(row.data))))
 
 
 def _in_tuples(data: Any) -> Any:
