@@ -32,6 +32,7 @@ from reactor.core.timetable import Cron, Timetable, timetable
 
 Pair = Literal["latest", "oldest", "collect"]
 Outside = Literal["hold", "drop"]
+MILLISECOND = timedelta(milliseconds=1)
 Value = Path | Callable[[Any], Any]
 """Where in an event something is: a place, or a function of the event."""
 
@@ -42,6 +43,8 @@ def _window(value: Duration | None, what: str, else_: str = "it would wait for e
     length = duration(value)
     if not length:
         raise ValueError(f"{what} is zero: nothing could ever match")
+    if length < MILLISECOND:
+        raise ValueError(f"{what} is shorter than a millisecond, which is the least there is")
     return length
 
 
@@ -132,14 +135,16 @@ class Trigger:
     ) -> Trigger:
         """When none of these came for a tick of `schedule` until `grace` after it.
 
-        Args: `schedule` is a cron expression in the time zone `tz`, or a `Schedule`; what came more
-            than `early` before a tick does not count for it.
+        Args: `schedule` is a cron expression in the time zone `tz`, `"every 10m"`, or a `Schedule`;
+            what came more than `early` before a tick does not count for it.
         """
         ticks = getattr(schedule, "timetable", None)
         if ticks is None:
             if not isinstance(schedule, str):
                 raise TypeError(f"overdue takes a cron expression or a Schedule, not {schedule!r}")
-            ticks = timetable(schedule, None, tz)
+            interval = schedule.startswith("every ") and schedule[6:7].isdigit()
+            every = duration(schedule[6:]) if interval else None
+            ticks = timetable(schedule if every is None else None, every, tz)
         before = None if early is None else duration(early)
         return Overdue(self, ticks, duration(grace), before)
 
@@ -405,7 +410,10 @@ class Several(Trigger):
 
 @dataclass(frozen=True, slots=True)
 class Either(Several):
-    """Fires once for each event that completes any operand, saying which. Stateless."""
+    """Fires for each match of an operand, saying which. Stateless.
+
+    Operands that one event gives the same match give one.
+    """
 
     def __str__(self) -> str:
         return " | ".join(_wrapped(part) for part in self.of)
