@@ -14,8 +14,9 @@ from typing import Any, Literal
 from reactor.core.asset import INJECTED, Asset, Pending, Retry, Rule, Upstream
 from reactor.core.duration import duration
 from reactor.core.errors import DefinitionError, Problem
-from reactor.core.field import Path, path_of
+from reactor.core.field import path_of
 from reactor.core.graph import Graph, nearest
+from reactor.core.place import Path
 from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import By, Trigger
 

@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 from reactor.core.duration import Duration, duration
-from reactor.core.field import Path, named
+from reactor.core.place import Path
+from reactor.core.predicate import named
 from reactor.core.trigger.expression import Trigger
 
 INJECTED = ("event", "events", "partition", "context")

@@ -17,11 +17,11 @@ from typing import Any, cast
 
 from reactor.core.decision import Fate, PredicateRaised, Word
 from reactor.core.event import Event
-from reactor.core.field import MISSING
 from reactor.core.graph import Graph
 from reactor.core.index import Hit, Index
 from reactor.core.listener import Listener
 from reactor.core.memory import Memory
+from reactor.core.place import MISSING
 from reactor.core.ranges import Ranges, union
 from reactor.core.state import Node, RuleState, State, Table
 from reactor.core.trigger.compile import describe

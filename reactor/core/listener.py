@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reactor.core.asset import Rule
-from reactor.core.field import Get, Path
+from reactor.core.place import Get, Path
 from reactor.core.trigger.compile import Program, compile_trigger
 
 
