@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reactor.core.duration import Duration, duration
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.core.event import Event
+from reactor.core.instant import MICROSECOND
 from reactor.core.timetable import Timetable, timetable
 from reactor.core.trigger.expression import Source
 from reactor.ports import Batch, Desk, Move
@@ -25,7 +26,6 @@ _BATCH = 200
 # No sleep is longer, so that a clock that was set or a machine that slept is noticed.
 _LONGEST_SLEEP = timedelta(seconds=30)
 _PUT_BACK = timedelta(minutes=1)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Tick(BaseModel):
@@ -178,7 +178,7 @@ class Ticking:
                 last = await self._serve(await self._due(last, coming, now), now)
                 continue
             # Nothing happens until then: nobody need be told again while it sleeps.
-            self._desk.reached(coming - _MICROSECOND)
+            self._desk.reached(coming - MICROSECOND)
             if last - now > _PUT_BACK and not put_back:
                 self._desk.log.warning("clock put back", last=_written(last), now=_written(now))
                 put_back = True

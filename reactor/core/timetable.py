@@ -28,13 +28,12 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from reactor.core.duration import spoken
+from reactor.core.instant import MICROSECOND, instant, micros
 from reactor.core.zone import offset, shift, wall, zone_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Whether an expression ever comes is asked from here: no clock is read, and within 50 years of it
 # each date falls on each day of the week.
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _SECOND = timedelta(seconds=1)
 _SHORTEST = timedelta(milliseconds=10)
@@ -135,12 +134,12 @@ class Interval:
         return f"every {spoken(self.every) if whole else f'{self.every.total_seconds()}s'}"
 
     def after(self, moment: datetime) -> Iterator[datetime]:
-        step = self.every // _MICROSECOND
-        count = (moment - _EPOCH) // _MICROSECOND // step
+        step = self.every // MICROSECOND
+        count = micros(moment) // step
         while True:
             count += 1
             try:
-                yield _EPOCH + timedelta(microseconds=count * step)
+                yield instant(count * step)
             except OverflowError:
                 return
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import anyio
 
 from reactor.core.errors import StoreError
+from reactor.core.instant import EPOCH
 from reactor.ports import Clock, Log, Store
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,8 @@ async def retain(retention: Retention, store: Store, clock: Clock, log: Log) -> 
     """Deletes for ever what is older."""
     while True:
         now = clock.now()
-        events = now - retention.events if retention.events is not None else _EPOCH
-        runs = now - retention.runs if retention.runs is not None else _EPOCH
+        events = now - retention.events if retention.events is not None else EPOCH
+        runs = now - retention.runs if retention.runs is not None else EPOCH
         try:
             more = (await store.prune(events, runs)).more
         except StoreError as error:

@@ -7,11 +7,10 @@ must wait for it, as the service had to. A record knows what it still holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reactor.core.event import Event
-
-_MICROSECOND = timedelta(microseconds=1)
+from reactor.core.instant import MICROSECOND
 
 
 class Ahead:
@@ -38,4 +37,4 @@ class Ahead:
     def upto(self, sensor: str, now: datetime) -> datetime:
         """Until when all that a sensor saw has been handed in by now."""
         known = self._earliest.get(sensor)
-        return min(now, known[-1] - _MICROSECOND) if known else now
+        return min(now, known[-1] - MICROSECOND) if known else now

@@ -12,8 +12,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from reactor.core.instant import micros
 from reactor.store import matches, schema
-from reactor.store.encoding import micros
 from reactor.store.loading import CHUNK
 from reactor.store.showing import Row, rows, show
 

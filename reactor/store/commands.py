@@ -9,9 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from reactor.core.instant import instant, micros
 from reactor.ports import DeadLetter, LogLine
 from reactor.store import schema
-from reactor.store.encoding import from_headers, instant, micros, to_text
+from reactor.store.encoding import from_headers, to_text
 
 LINE_BYTES = 16 << 10
 """What is kept of one line of output."""

@@ -5,34 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from reactor.core.event import NO_HEADERS, Event
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970: exact, and in the order of time."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant(at: int) -> datetime:
-    """The inverse of `micros`."""
-    return EPOCH + at * MICROSECOND
+from reactor.core.instant import instant, micros
 
 
 def maybe_micros(at: datetime | None) -> int | None:
-    return None if at is None else (at - EPOCH) // MICROSECOND
+    return None if at is None else micros(at)
 
 
 def maybe_instant(at: int | None) -> datetime | None:
-    return None if at is None else EPOCH + at * MICROSECOND
+    return None if at is None else instant(at)
 
 
 def iso(at: int | None) -> str | None:

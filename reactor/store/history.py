@@ -11,8 +11,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from reactor.core.event import Event
+from reactor.core.instant import instant, micros
 from reactor.store import matches, schema
-from reactor.store.encoding import from_text, instant, micros
+from reactor.store.encoding import from_text
 from reactor.store.loading import CHUNK, to_event
 from reactor.store.showing import Row, rows
 

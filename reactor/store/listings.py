@@ -10,9 +10,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from reactor.core.instant import instant
 from reactor.core.run import ENDED, StepStatus
 from reactor.store import schema
-from reactor.store.encoding import instant, iso, unkeyed
+from reactor.store.encoding import iso, unkeyed
 from reactor.store.queries import steps_by_id
 from reactor.store.showing import Query, Row, page, rows
 

@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from reactor.core.event import Event
+from reactor.core.instant import instant
 from reactor.core.ranges import Range, Ranges
 from reactor.core.run import Run, Step
 from reactor.core.state import Key, State, Table
 from reactor.store import matches, schema
-from reactor.store.encoding import from_headers, instant
+from reactor.store.encoding import from_headers
 from reactor.store.rows import SHAPES, to_run, to_step
 
 CHUNK = 500

@@ -19,9 +19,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from reactor.core.instant import micros
 from reactor.core.ranges import Range, Ranges
 from reactor.store import matches, schema
-from reactor.store.encoding import from_text, micros
+from reactor.store.encoding import from_text
 from reactor.store.loading import run_events
 
 _PARTS = 500

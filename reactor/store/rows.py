@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from reactor.core.instant import instant, micros
 from reactor.core.ranges import Ranges
 from reactor.core.run import (
     Attempt,
@@ -23,16 +24,7 @@ from reactor.core.run import (
 )
 from reactor.core.state import Alert, Key, Node, Pause, RuleState, Table, frozen
 from reactor.store import schema
-from reactor.store.encoding import (
-    from_text,
-    instant,
-    keyed,
-    maybe_instant,
-    maybe_micros,
-    micros,
-    to_text,
-    unkeyed,
-)
+from reactor.store.encoding import from_text, keyed, maybe_instant, maybe_micros, to_text, unkeyed
 
 Values = tuple[Any, ...]
 

@@ -11,13 +11,14 @@ from typing import NamedTuple
 from reactor.core.decision import Fate, Fired
 from reactor.core.errors import StoreConflict
 from reactor.core.event import Event
+from reactor.core.instant import EPOCH, MICROSECOND, micros
 from reactor.core.ranges import Range, count, union
 from reactor.core.run import Run
 from reactor.core.state import Change, RuleState, Table
 from reactor.ports import DeadLetter, Move, Turn
 from reactor.store import matches as written
 from reactor.store import statements
-from reactor.store.encoding import EPOCH, MICROSECOND, headers, micros, payload, to_text
+from reactor.store.encoding import headers, payload, to_text
 from reactor.store.rows import SHAPES, Values, history_values, run_values
 from reactor.store.statements import Statement
 

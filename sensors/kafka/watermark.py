@@ -17,9 +17,9 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
+from reactor.core.instant import MICROSECOND
 from sensors.kafka.record import Part
 
-_MICROSECOND = timedelta(microseconds=1)
 _TIME = attrgetter("timestamp")
 
 
@@ -61,4 +61,4 @@ class Watermark:
             else:
                 return None
         # A record's time is whole milliseconds: one written just after may bear the one before.
-        return lowest.replace(microsecond=lowest.microsecond // 1000 * 1000) - _MICROSECOND
+        return lowest.replace(microsecond=lowest.microsecond // 1000 * 1000) - MICROSECOND
