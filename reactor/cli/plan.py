@@ -25,7 +25,7 @@ from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.plan import plan as planned
 from reactor.core.run import Run, StepStatus
-from reactor.core.trigger.compile import describe
+from reactor.core.sentence import describe
 from reactor.core.verdict import Status, Verdict
 from reactor.pipeline import Definition
 from reactor.simulation import Firing, Simulation

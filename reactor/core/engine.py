@@ -19,13 +19,14 @@ from reactor.core.decision import Fate, PredicateRaised, Word
 from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.index import Hit, Index
+from reactor.core.instant import instant, micros
 from reactor.core.listener import Listener
 from reactor.core.memory import Memory
 from reactor.core.place import MISSING
 from reactor.core.ranges import Ranges, union
+from reactor.core.sentence import describe
 from reactor.core.state import Node, RuleState, State, Table
-from reactor.core.trigger.compile import describe
-from reactor.core.trigger.operator import Data, Leaf, Match, Operator, instant, micros
+from reactor.core.trigger.operator import Data, Leaf, Match, Operator
 from reactor.core.watermark import Place, Watermarks
 
 _NEVER_A_NUMBER = 1_000_000_000_000_000

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from reactor.core.instant import instant, micros
 from reactor.core.state import Key, Node, State, Table
-from reactor.core.trigger.operator import instant, micros
 from reactor.core.watermark import Place
 
 KEY_CAP = 100_000

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from reactor.core.event import Event
+
 TOLD = 3
 """How many of many things one sentence names."""
 
@@ -21,3 +23,10 @@ def listed(names: Sequence[str], most: int = TOLD) -> str:
 def instant_text(at: datetime) -> str:
     """An instant as a sentence has it."""
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def describe(event: Event) -> str:
+    """What came, in words: `inbox saw inbox/monday.csv`."""
+    if event.source.startswith("asset:"):
+        return f"{event.subject} {'' if event.type == 'failed' else 'was '}{event.type}"
+    return f"{event.source} saw {event.subject}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from reactor.core.decision import Decision, Notify
 from reactor.core.run import Run, Step, StepStatus
+from reactor.core.sentence import describe
 from reactor.core.state import Table
-from reactor.core.trigger.compile import describe
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from reactor.core.decision import Decision, Facts, Fired, Notify, Start
 from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.run import Run, Step, StepStatus
+from reactor.core.sentence import describe
 from reactor.core.state import Table
 from reactor.core.story import Line, tell
-from reactor.core.trigger.compile import describe
 
 Keep = Literal["everything", "firings"]
 """What a simulation remembers: all of it, or (for long histories) what fired and what was told."""

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 from reactor.core.decision import Word
 from reactor.core.duration import spoken
+from reactor.core.instant import MICROSECOND, instant, micros
 from reactor.core.timetable import Timetable
 from reactor.core.trigger.operator import (
     KEY_LIFE,
-    MICROSECOND,
     PARTIAL_CAP,
     Arrivals,
     Data,
@@ -25,10 +25,9 @@ from reactor.core.trigger.operator import (
     Waits,
     by_key,
     events_of,
-    instant,
-    micros,
     order,
     placed,
+    time_of,
 )
 
 Order = tuple[int, int]
@@ -72,7 +71,7 @@ class UnlessOf(Operator):
         waits: tuple[Entry, ...] = data[0]
         due = waits[0][1] + self.window + self.lag if waits else upto + 1
         # One instant after the other: others may have to act in between.
-        cut = bisect_right(waits, waits[0][1], key=_time) if due <= upto else 0
+        cut = bisect_right(waits, waits[0][1], key=time_of) if due <= upto else 0
         fired = [
             Match(events, time + self.window, f"{label}, and {self.tail}", values, key)
             for events, time, label, values in waits[:cut]
@@ -117,10 +116,6 @@ class UnlessOf(Operator):
         else:
             due = calls[0][0] + self.window + self.lateness
         moment.put(self.number, key, (waits, tuple(calls)), due)
-
-
-def _time(entry: Entry) -> int:
-    return entry[1]
 
 
 class SilentOf(Operator):

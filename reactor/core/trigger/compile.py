@@ -13,8 +13,8 @@ from itertools import combinations
 from typing import Any, assert_never
 
 from reactor.core.errors import DefinitionError
-from reactor.core.event import Event
-from reactor.core.field import Get, Path, Predicate, conjuncts
+from reactor.core.place import Get, Path
+from reactor.core.predicate import Predicate, conjuncts
 from reactor.core.trigger import probe
 from reactor.core.trigger.absence import OverdueOf, SilentOf, UnlessOf
 from reactor.core.trigger.cover import CompleteOf, UncoveredOf
@@ -276,10 +276,3 @@ def _refuse_self_join(trigger: Join, of: tuple[Trigger, ...]) -> None:
             f"{trigger} joins something with itself: every event would complete it alone",
             hint="drop one side, or tell them apart with .where(...)",
         )
-
-
-def describe(event: Event) -> str:
-    """What came, in words: `inbox saw inbox/monday.csv`."""
-    if event.source.startswith("asset:"):
-        return f"{event.subject} {'' if event.type == 'failed' else 'was '}{event.type}"
-    return f"{event.source} saw {event.subject}"

@@ -12,9 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from reactor.core.decision import Word
+from reactor.core.instant import MICROSECOND
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
-    MICROSECOND,
     SPAN_CAP,
     Arrivals,
     Data,

@@ -27,7 +27,9 @@ from typing import Any, ClassVar, Literal, NoReturn
 from reactor.core.calendar import Calendar
 from reactor.core.duration import Duration, duration, spoken
 from reactor.core.event import Event
-from reactor.core.field import Compare, Path, Predicate, named, path_of, predicate_of
+from reactor.core.field import path_of
+from reactor.core.place import Path
+from reactor.core.predicate import Compare, Predicate, named, predicate_of
 from reactor.core.timetable import Cron, Timetable, timetable
 
 Pair = Literal["latest", "oldest", "collect"]

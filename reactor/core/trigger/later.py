@@ -12,18 +12,8 @@ from datetime import timedelta
 
 from reactor.core.calendar import Calendar
 from reactor.core.decision import Word
-from reactor.core.trigger.operator import (
-    IDLE_LIMIT,
-    MICROSECOND,
-    Arrivals,
-    Data,
-    Match,
-    Moment,
-    Operator,
-    Waits,
-    instant,
-    micros,
-)
+from reactor.core.instant import MICROSECOND, instant, micros
+from reactor.core.trigger.operator import IDLE_LIMIT, Arrivals, Data, Match, Moment, Operator, Waits
 
 
 def place(key: str | None, *more: str | int) -> str:

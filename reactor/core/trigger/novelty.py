@@ -9,16 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 from reactor.core.decision import Word
+from reactor.core.instant import MICROSECOND
 from reactor.core.trigger.later import place
-from reactor.core.trigger.operator import (
-    IDLE_LIMIT,
-    KEY_LIFE,
-    MICROSECOND,
-    Arrivals,
-    Match,
-    Moment,
-    Operator,
-)
+from reactor.core.trigger.operator import IDLE_LIMIT, KEY_LIFE, Arrivals, Match, Moment, Operator
 
 TEXT_LIMIT = 100
 """How long a value is written out in the key of a row."""

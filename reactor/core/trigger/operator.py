@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from reactor.core.decision import Word
+from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import Ranges, union
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 PARTIAL_CAP = 1_000
 """Unconsumed matches that one side of a pattern keeps for one key."""
 SPAN_CAP = 10_000
@@ -38,16 +37,6 @@ Entry = tuple[Ranges, int, str, Values]
 Data = tuple[Any, ...]
 Waits = tuple[Ranges, str, int | None]
 """Events that wait, what for in words, and until when (None: until the row is rung)."""
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant(at: int) -> datetime:
-    """The instant of `micros`."""
-    return EPOCH + at * MICROSECOND
 
 
 class Match(NamedTuple):
@@ -218,6 +207,11 @@ def by_key(arrivals: Arrivals) -> Iterable[tuple[str | None, Arrivals]]:
     for arrival in arrivals:
         grouped.setdefault(arrival[1].key, []).append(arrival)
     return grouped.items()
+
+
+def time_of(entry: Entry) -> int:
+    """The event time of an entry."""
+    return entry[1]
 
 
 def order(entry: Entry) -> tuple[int, int]:

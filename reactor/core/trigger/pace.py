@@ -11,17 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 from reactor.core.decision import Word
+from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import Ranges, count, union
-from reactor.core.trigger.operator import (
-    MICROSECOND,
-    SPAN_CAP,
-    Arrivals,
-    Data,
-    Match,
-    Moment,
-    Operator,
-    Waits,
-)
+from reactor.core.trigger.operator import SPAN_CAP, Arrivals, Data, Match, Moment, Operator, Waits
 
 Kept = tuple[Ranges, int, int, str, tuple[Any, ...]]
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from reactor.core.decision import Word
+from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import meet
 from reactor.core.trigger.expression import Pair
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
-    MICROSECOND,
     PARTIAL_CAP,
     Arrivals,
     Data,
@@ -31,6 +31,7 @@ from reactor.core.trigger.operator import (
     merged,
     order,
     placed,
+    time_of,
     together,
 )
 
@@ -234,7 +235,3 @@ class PatternOf(Operator):
             last = touched + self.window + IDLE_LIMIT + 1
             due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
         moment.put(self.number, key, (touched, tuple(sides)), due)
-
-
-def time_of(entry: Entry) -> int:
-    return entry[1]

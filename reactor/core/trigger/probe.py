@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, cast
 
 from reactor.core.event import Event
-from reactor.core.field import MISSING, Get, Path
+from reactor.core.place import MISSING, Get, Path
 
 Probe = Callable[[Event], Any]
 _EXACT = 2**53

@@ -18,8 +18,9 @@ from reactor.core.trigger.operator import (
     labels,
     merged,
     order,
+    time_of,
 )
-from reactor.core.trigger.pattern import PatternOf, Sides, time_of
+from reactor.core.trigger.pattern import PatternOf, Sides
 
 
 class ThenOf(PatternOf):

@@ -10,9 +10,9 @@ from typing import Any
 
 from reactor.core.decision import Word
 from reactor.core.duration import spoken
+from reactor.core.instant import MICROSECOND
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
-    MICROSECOND,
     PARTIAL_CAP,
     SPAN_CAP,
     Arrivals,
@@ -28,6 +28,7 @@ from reactor.core.trigger.operator import (
     merged,
     order,
     placed,
+    time_of,
 )
 
 
@@ -55,7 +56,7 @@ class WindowOf(Operator):
     def _expired(
         self, entries: tuple[Entry, ...], before: int, moment: Moment
     ) -> tuple[Entry, ...]:
-        cut = bisect_left(entries, before, key=_time)
+        cut = bisect_left(entries, before, key=time_of)
         if cut:
             moment.lost(Word.EXPIRED, events_of(entries[:cut]), self._unmet())
         return entries[cut:]
@@ -72,10 +73,6 @@ class WindowOf(Operator):
         last = touched + self.window + IDLE_LIMIT + 1
         due = min(moment.now + max(self._hold, moment.now - touched) + 1, last)
         moment.put(self.number, key, (touched, entries, *more), due)
-
-
-def _time(entry: Entry) -> int:
-    return entry[1]
 
 
 class CountOf(WindowOf):
@@ -202,7 +199,7 @@ class AggregateOf(WindowOf):
         if len(entries) > SPAN_CAP:
             moment.lost(Word.EXPIRED, entries[0][0], f"more than {SPAN_CAP:,} in the window")
             entries = entries[1:]
-        inside = entries[bisect_right(entries, entries[-1][1] - self.window, key=_time) :]
+        inside = entries[bisect_right(entries, entries[-1][1] - self.window, key=time_of) :]
         numbers = [entry[3][-1] for entry in inside]
         result = _FUNCTIONS[self.function](numbers)
         holds = len(inside) >= self.least and self.holds(result)

@@ -8,7 +8,8 @@ import pytest
 
 from reactor.core.errors import DefinitionError
 from reactor.core.field import field, meta
-from reactor.core.trigger.compile import compile_trigger, describe
+from reactor.core.sentence import describe
+from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import Trigger, at_least
 from tests.unit.core.tap import Tap
 
