@@ -9,48 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from reactor.core.contradiction import impossible
 from reactor.core.pattern import searcher
-from reactor.core.place import META, MISSING, Get, Path, Step
-from reactor.core.predicate import (
-    All,
-    AnyItem,
-    AnyOf,
-    Callback,
-    Compare,
-    Exists,
-    Not,
-    Predicate,
-    Test,
-    compared,
-    conjuncts,
-    named,
-    predicate_of,
-)
-
-__all__ = [
-    "META",
-    "MISSING",
-    "All",
-    "AnyItem",
-    "AnyOf",
-    "Callback",
-    "Compare",
-    "Exists",
-    "Field",
-    "Get",
-    "Not",
-    "Path",
-    "Predicate",
-    "Test",
-    "conjuncts",
-    "field",
-    "impossible",
-    "meta",
-    "named",
-    "path_of",
-    "predicate_of",
-]
+from reactor.core.place import Path, Step
+from reactor.core.predicate import AnyItem, Callback, Compare, Exists, Predicate, compared
 
 
 class Field:

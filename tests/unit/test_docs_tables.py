@@ -22,7 +22,8 @@ from reactor.cli.app import COMMANDS
 from reactor.core.asset import Pending
 from reactor.core.decision import Decision, Facts, Fate, SetPaused, Start, Word
 from reactor.core.event import Event
-from reactor.core.field import META, Field
+from reactor.core.field import Field
+from reactor.core.place import META
 from reactor.core.reactor import Reactor
 from reactor.core.run import RunStatus, StepStatus
 from reactor.core.trigger.expression import Both, Trigger

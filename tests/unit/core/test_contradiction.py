@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from reactor.core.contradiction import impossible
 from reactor.core.event import Event
-from reactor.core.field import Predicate, field, predicate_of
+from reactor.core.field import field
+from reactor.core.predicate import Predicate, predicate_of
 from tests.unit.core.depth import examples
 from tests.unit.core.tap import START
 

@@ -19,17 +19,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from reactor.core.event import Event
-from reactor.core.field import (
-    META,
-    Predicate,
-    conjuncts,
-    field,
-    meta,
-    named,
-    path_of,
-    predicate_of,
-)
-from reactor.core.predicate import compared
+from reactor.core.field import field, meta, path_of
+from reactor.core.place import META
+from reactor.core.predicate import Predicate, compared, conjuncts, named, predicate_of
 from tests.unit.core.depth import examples
 from tests.unit.core.tap import START, at
 

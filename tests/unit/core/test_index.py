@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from reactor.core.asset import Rule
 from reactor.core.event import Event
-from reactor.core.field import Predicate, field, meta, predicate_of
+from reactor.core.field import field, meta
 from reactor.core.index import Index, Listener
+from reactor.core.predicate import Predicate, predicate_of
 from reactor.core.trigger.expression import AssetEvents
 from tests.unit.core.depth import examples
 from tests.unit.core.tap import START, Tap

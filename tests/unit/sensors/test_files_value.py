@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reactor.core.field import field, predicate_of
+from reactor.core.field import field
+from reactor.core.predicate import predicate_of
 from reactor.ports import Sensor
 from sensors import FileArrivals
 from sensors.files import File

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from reactor.core.contract import Change, SchemaChange
-from reactor.core.field import field, predicate_of
+from reactor.core.field import field
+from reactor.core.predicate import predicate_of
 from sensors import SchemaChanges
 from sensors.schema import SchemaChanged
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from reactor.core.field import Path
+from reactor.core.place import Path
 from reactor.core.trigger.expression import (
     Aggregate,
     Batch,
