@@ -24,16 +24,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from watchfiles import DefaultFilter, awatch
 
 from reactor import settings
-from reactor.cli.options import (
-    Grace,
-    Kafka,
-    Level,
-    ListenHost,
-    ListenPort,
-    Profile,
-    Slots,
-    StoreUrl,
-)
+from reactor.cli import options
 from reactor.cli.screen import commands, count, remark
 from reactor.cli.target import Targets
 from reactor.load import source_file
@@ -44,14 +35,14 @@ app = commands()
 @app.command()
 def dev(
     targets: Targets,
-    store: StoreUrl = None,
-    host: ListenHost = None,
-    port: ListenPort = None,
-    kafka: Kafka = None,
-    log: Level = None,
-    profile: Profile = None,
-    grace: Grace = None,
-    slots: Slots = None,
+    store: options.StoreUrl = None,
+    host: options.ListenHost = None,
+    port: options.ListenPort = None,
+    kafka: options.Kafka = None,
+    log: options.Level = None,
+    profile: options.Profile = None,
+    grace: options.Grace = None,
+    slots: options.Slots = None,
     as_json: Annotated[bool, typer.Option("--json/--pretty", help="How logs are written.")] = False,
 ) -> None:
     """Serve a pipeline and load it anew on each save, with readable logs.

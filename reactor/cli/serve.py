@@ -9,16 +9,7 @@ import anyio
 import typer
 
 from reactor import load, logs, settings
-from reactor.cli.options import (
-    Grace,
-    Kafka,
-    Level,
-    ListenHost,
-    ListenPort,
-    Profile,
-    Slots,
-    StoreUrl,
-)
+from reactor.cli import options
 from reactor.cli.screen import commands
 from reactor.cli.service import heed_signals, running
 from reactor.cli.target import Targets
@@ -31,14 +22,14 @@ app = commands()
 @app.command()
 def serve(
     targets: Targets,
-    store: StoreUrl = None,
-    host: ListenHost = None,
-    port: ListenPort = None,
-    kafka: Kafka = None,
-    log: Level = None,
-    profile: Profile = None,
-    grace: Grace = None,
-    slots: Slots = None,
+    store: options.StoreUrl = None,
+    host: options.ListenHost = None,
+    port: options.ListenPort = None,
+    kafka: options.Kafka = None,
+    log: options.Level = None,
+    profile: options.Profile = None,
+    grace: options.Grace = None,
+    slots: options.Slots = None,
     as_json: Annotated[bool, typer.Option("--json/--pretty", help="How logs are written.")] = True,
     gate: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
