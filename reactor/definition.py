@@ -183,6 +183,9 @@ def _check_options(declared: AssetDeclaration, wrong: Wrong) -> None:
     most = options.get("max_events", 1)
     if not isinstance(most, int) or most < 1:
         wrong(f"max_events is {most!r}", "it is the number of events that one step takes at most")
+    priority = options.get("priority", 0)
+    if not isinstance(priority, int):
+        wrong(f"priority is {priority!r}", "it is a whole number; what is higher goes first")
     version = options.get("version")
     if version not in (None, "value", "file") and not callable(version):
         wrong(f"version is {version!r}", 'say "value", "file" or a function of the handle')

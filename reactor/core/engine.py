@@ -204,12 +204,12 @@ class Engine:
                 else:
                     self.groups[rule.place] = Group(*rule.place, [(seq,)], describe(event))
                 return
-            match = self._match(hit, seq, event, min(micros(event.time), at), describe(event))
+            match = self._match(hit, seq, event, _time(event, at), describe(event))
             if match is not None:
                 self._pass(rule, hit.entry.leaf, match, event, at)
             return
         by_rule: dict[Listener, dict[Leaf, Match]] = {}
-        time, label = min(micros(event.time), at), describe(event)
+        time, label = _time(event, at), describe(event)
         for hit in hits:
             match = self._match(hit, seq, event, time, label)
             if match is not None:
@@ -356,6 +356,11 @@ class _Passage:
 
     def lost(self, word: Word, events: Ranges, why: str) -> None:
         self._engine.lost(self._name, word, events, why)
+
+
+def _time(event: Event, at: int) -> int:
+    """Event time, no later than now. What a producer dates before 1970 has no date, really."""
+    return max(0, min(micros(event.time), at))
 
 
 def _number(rule: Listener) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reactor.core.event import Event
-from reactor.core.instant import MICROSECOND
+from reactor.core.instant import EPOCH, MICROSECOND
 
 
 class Ahead:
@@ -26,7 +26,8 @@ class Ahead:
         for event in reversed(events) if late else ():
             known = self._earliest.get(event.source)
             if known is not None:
-                known.append(min(event.time, known[-1]) if known else event.time)
+                time = max(event.time, EPOCH)
+                known.append(min(time, known[-1]) if known else time)
 
     def passed(self, sensor: str, number: int) -> None:
         """So many more events of a sensor have been handed in."""

@@ -130,16 +130,16 @@ class Chronicle:
         return fresh
 
     def _fired(self, now: datetime, fired: Fired, fresh: dict[int, Run]) -> None:
-        """A firing for each match; the label is the match's own if there is but one."""
+        """A firing for each match; the label is that of the first, and of what has no events."""
         run = fresh.get(fired.run) if fired.run is not None else None
         if run is not None:
             assets = tuple(dict.fromkeys(work.asset for work in run.works))
         else:
             assets = self._would_run(fired.rule)
-        said = fired.label if len(fired.matches) == 1 else ""
         observes = self.graph.rules[fired.rule].observe
         known = self._events
-        for match in fired.matches:
+        for number, match in enumerate(fired.matches):
+            said = fired.label if not (number and match) else ""
             events = [known[seq] for seq in match if seq in known]
             self.firings.append(
                 Firing(

@@ -226,6 +226,7 @@ async def test_a_server_that_goes_is_down_and_its_changes_come_after_the_restart
         except SensorError as error:
             failures.append(error)
 
+    stopped = datetime.max.replace(tzinfo=UTC)
     async with anyio.create_task_group() as group:
         group.start_soon(run)
         await desk.looked()

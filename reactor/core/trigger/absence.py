@@ -243,7 +243,9 @@ class OverdueOf(Operator):
         for _, match in arrivals:
             entry, data = match[:4], moment.get(self.number, match.key)
             if data is None:
-                data = (self._deadline(entry[1]), (), (), entry[1])
+                # Of a key that was forgotten, or never known, no more is missed than is remembered.
+                began = max(entry[1], moment.now - KEY_LIFE)
+                data = (self._deadline(began), (), (), began)
             self._rest(match.key, self._counted(data, entry, moment), moment)
         return []
 

@@ -50,6 +50,12 @@ def _window(value: Duration | None, what: str, else_: str = "it would wait for e
     return length
 
 
+def _whole(n: Any, what: str) -> int:
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"{what} takes a whole number, not {n!r}")
+    return n
+
+
 class Arrow:
     """What `trigger >> asset` answers. It is no trigger, and stands in no expression."""
 
@@ -167,7 +173,7 @@ class Trigger:
 
     def count(self, n: int, within: Duration | None = None) -> Trigger:
         """The n-th of these within a sliding window, with all n."""
-        if n < 2:
+        if _whole(n, "count") < 2:
             raise ValueError(f"a count of {n} is each event by itself: n is at least 2")
         return Count(self, n, _window(within, "the window"))
 
@@ -196,13 +202,13 @@ class Trigger:
         limits = bound.value if bound.op == "between" else (bound.value,)
         if any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in limits):
             raise TypeError(f"{name}= compares numbers: {bound} does not")
-        if of_at_least < 1:
+        if _whole(of_at_least, "of_at_least") < 1:
             raise ValueError(f"of_at_least is at least 1, not {of_at_least}")
         return Aggregate(self, name, bound, _window(within, "the window"), of_at_least)
 
     def batch(self, n: int, max_wait: Duration | None = None) -> Trigger:
         """Once for every `n` events, or `max_wait` after the first of them, with all of them."""
-        if n < 1:
+        if _whole(n, "batch") < 1:
             raise ValueError(f"a batch of {n} is never full: n is at least 1")
         return Batch(self, n, _window(max_wait, "max_wait"))
 
@@ -215,6 +221,8 @@ class Trigger:
 
     def throttle(self, every: Duration, trailing: bool = True) -> Trigger:
         """At most once per `every`; what was suppressed comes at the end of it if `trailing`."""
+        if trailing not in (True, False):
+            raise TypeError(f"trailing is True or False, not {trailing!r}")
         return Throttle(self, _window(every, "the throttle"), trailing)
 
     def delay(self, length: Duration) -> Trigger:
@@ -464,9 +472,10 @@ class Join(Several):
     """Fires when `n` of its operands have an unconsumed match within `window` of event time.
 
     Attached: the events of the chosen matches. `pair` says which match of an operand is taken: the
-    latest (earlier ones are superseded as it comes), the oldest, or all that fit (collect). One
-    event fills every side it satisfies, and may complete the join alone. What has just come is
-    always part of what completes; of several windows that would do, the newest (`oldest`: the
+    latest that fits (earlier ones are superseded when it is used, or once sensors have been read so
+    far that it will do for all that comes), the oldest, or all that fit (collect). One event fills
+    every side it satisfies, and may complete the join alone. What has just come is always part of
+    what completes; of several windows that would do, the newest (`oldest`: the
     oldest) is taken. A match that is used is used up on every side that it filled. Order does not
     matter, so a late event joins as long as what it joins is kept: until newer matches of its key
     and the watermark of its sources have left it behind by the window and the allowed lateness (or
@@ -492,10 +501,10 @@ class Then(Several):
 
     Unrelated events between are allowed (skip till next match); the order at one instant is that of
     arrival; an event does not follow itself. Attached: one match of each operand. `pair` says
-    which: the latest that still makes a sequence (an earlier one without a successor is superseded
-    as the next of its operand comes), the oldest, or all between the first that they follow and the
-    last that follows them (collect). A late event takes its place in the order, and may complete
-    what is still kept; matches are kept and expire as those of a join. What is used, and what came
+    which: the latest that still makes a sequence (an earlier one is superseded when that is used,
+    or once all that could part the two has been read), the oldest, or all between the first that
+    they follow and the last that follows them (collect). A late event takes its place in the order,
+    and may complete what is still kept; matches are kept and expire as those of a join. What is used, and what came
     before it of the same operand, is used up: each firing has new events throughout. State: per
     key, the unconsumed matches, at most 1,000 an operand. Restart: goes on.
     """
@@ -648,7 +657,7 @@ class Aggregate(Over):
 
     Edge, not level: it fires when the bound comes to hold, and again only after it did not hold,
     which a window that was empty in between never does. Looked at when a match comes: the window is
-    (newest - window, newest] in event time. Attached: the events in the window. A match without a
+    [newest - window, newest] in event time. Attached: the events in the window. A match without a
     number there is filtered. A late event counts within the window of the newest. State: per key,
     the numbers in the window, at most 10,000 (beyond, the oldest expires), and whether the bound
     holds. Restart: goes on.
@@ -794,7 +803,9 @@ def at_least(n: int, *of: Trigger) -> AtLeast:
     for each in of:
         if not isinstance(each, Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"at_least takes triggers, not {each!r}")
-    if not 1 <= n <= len(of):
+    if _whole(n, "at_least") < 1:
+        raise ValueError("at_least(0, ...) is always met: n is at least 1")
+    if n > len(of):
         raise ValueError(f"at_least({n}, ...) of {len(of)} triggers can never be met")
     return AtLeast(of, n)
 

@@ -14,6 +14,7 @@ from reactor.core.trigger.operator import (
     Match,
     Moment,
     Operator,
+    events_of,
     labels,
     merged,
     order,
@@ -46,7 +47,7 @@ class JoinOf(PatternOf):
 
     def _meet(self, side: int, match: Match, moment: Moment) -> list[Match]:
         """What `take` does, for the join that most are: two sides, the latest of each."""
-        events, time, _, _, key = match
+        _, time, _, _, key = match
         data = moment.get(self.number, key)
         now, entry = moment.now, match[:4]
         if data is None:
@@ -54,10 +55,11 @@ class JoinOf(PatternOf):
             moment.put(self.number, key, (now, sides), now + self._look)
             return []
         ours, theirs = data[1][side], data[1][1 - side]
+        if len(ours) + len(theirs) > 1 or (ours and order(ours[0]) > order(entry)):
+            return super().take([(side, match)], moment)
         if ours:
-            if order(ours[0]) > order(entry):
-                moment.lost(Word.SUPERSEDED, events, "a later one had come")
-                return []
+            if not self._passed(time, moment):
+                return super().take([(side, match)], moment)
             moment.lost(Word.SUPERSEDED, ours[0][0], "a later one came")
         if theirs:
             other = theirs[0]
@@ -76,17 +78,22 @@ class JoinOf(PatternOf):
         return []
 
     def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
-        if self.pair != "latest" or self.incomplete:
-            self._put(sides, side, entry, moment)
-            return
+        self._put(sides, side, entry, moment)
         kept = sides[side]
-        if not kept:
-            sides[side] = (entry,)
-        elif order(kept[-1]) > order(entry):
-            moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
-        else:
-            moment.lost(Word.SUPERSEDED, kept[0][0], "a later one came")
-            sides[side] = (entry,)
+        if self.pair != "latest" or self.incomplete or len(kept) < 2:
+            return
+        newest = kept[-1][1]
+        others = (each for number, each in enumerate(sides) if number != side and each)
+        if all(other[0][1] >= newest - self.window for other in others) and (
+            self._passed(newest, moment)
+        ):
+            moment.lost(Word.SUPERSEDED, events_of(kept[:-1]), "a later one came")
+            sides[side] = kept[-1:]
+
+    def _passed(self, newest: int, moment: Moment) -> bool:
+        """Whether all that still comes may join the newest of a side, if it may join an older."""
+        upto = moment.upto(self.sources)
+        return upto is not None and upto - self.lateness >= newest - self.window
 
     def _without(self, names: Sequence[str]) -> str:
         if self.n == len(self.names):

@@ -1,7 +1,7 @@
 """Fewer firings for many events: see `expression.Batch`, `Debounce` and `Throttle`.
 
-They follow arrival and `now`, not event time. What they collect is (events as ranges, how many
-matches' events, event time, label, values of the latest), so that a burst of any length is small.
+They follow arrival and `now`, not event time. What they collect is (events as ranges, how many,
+event time, label, values of the latest, how many matches), so that a burst of any length is small.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import Ranges, count, union
 from reactor.core.trigger.operator import SPAN_CAP, Arrivals, Data, Match, Moment, Operator, Waits
 
-Kept = tuple[Ranges, int, int, str, tuple[Any, ...]]
+Kept = tuple[Ranges, int, int, str, tuple[Any, ...], int]
 
 
 def kept(before: Kept | None, match: Match) -> Kept:
     """What was collected, with one match more."""
     events, time, label, values, _ = match
     if before is None:
-        return (events, count(events), time, label, values)
-    spans, _, newest, _, older = before
+        return (events, count(events), time, label, values, 1)
+    spans, _, newest, _, older, matches = before
     if len(events) == 1 and spans and events[0][0] > spans[-1][1]:
         low, high = spans[-1]
         first, last = events[0]
@@ -32,13 +32,14 @@ def kept(before: Kept | None, match: Match) -> Kept:
     else:
         spans = union(spans, events)
         number = count(spans)
-    return (spans, number, max(time, newest), label, values if time >= newest else older)
+    latest = values if time >= newest else older
+    return (spans, number, max(time, newest), label, latest, matches + 1)
 
 
 def released(key: str | None, data: Kept, why: str, alone: bool) -> Match:
     """One match of all that was collected; `why` is said of several, and of one unless `alone`."""
-    events, number, time, label, values = data
-    more = f" and {number - 1:,} more" if number > 1 else ""
+    events, _, time, label, values, matches = data
+    more = f" and {matches - 1:,} more" if matches > 1 else ""
     tail = f" ({why})" if more or not alone else ""
     return Match(events, time, f"{label}{more}{tail}", values, key)
 
@@ -68,7 +69,7 @@ class Collecting(Operator):
         if data is None:
             return []
         moment.put(self.number, key, None)
-        return [released(key, data[1], "waited long enough", alone=True)]
+        return [released(key, data[1], self._why(data[0], moment.now), alone=True)]
 
     def overflow(self, key: str | None, moment: Moment) -> list[Match]:
         return self.ring(key, moment)
@@ -78,6 +79,9 @@ class Collecting(Operator):
 
     def _full(self, collected: Kept) -> bool:
         return False
+
+    def _why(self, first: int, now: int) -> str:
+        return "waited long enough"
 
     def _due(self, first: int, now: int) -> int:
         raise TypeError("says when it is enough")
@@ -115,6 +119,9 @@ class DebounceOf(Collecting):
 
     def _due(self, first: int, now: int) -> int:
         return min(now + self.quiet, first + self.wait)
+
+    def _why(self, first: int, now: int) -> str:
+        return "it became quiet" if now < first + self.wait else super()._why(first, now)
 
 
 class ThrottleOf(Operator):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from reactor.core.decision import Word
 from reactor.core.trigger.expression import Pair
@@ -56,11 +57,7 @@ class ThenOf(PatternOf):
     def _follow(self, side: int, match: Match, before: Entry, moment: Moment) -> list[Match] | None:
         """What `take` does with the next of what most sequences are: two, with one that waits."""
         entry, key = match[:4], match.key
-        if side == 0:
-            moment.lost(Word.SUPERSEDED, before[0], "a later one came")
-            moment.put(self.number, key, (moment.now, ((entry,), ())), moment.now + self._look)
-            return []
-        if match.time - before[1] > self.window:
+        if side == 0 or match.time - before[1] > self.window:
             return None
         moment.put(self.number, key, None)
         both = (before, entry)
@@ -69,20 +66,24 @@ class ThenOf(PatternOf):
     def _add(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
         self._put(sides, side, entry, moment)
         if self.pair == "latest" and not self.incomplete and side < len(sides) - 1:
-            self._supersede(sides, side, entry, moment)
+            self._supersede(sides, side, moment)
 
-    def _supersede(self, sides: Sides, side: int, entry: Entry, moment: Moment) -> None:
-        """Of two that nothing parts which could follow the first, the later is as good."""
+    def _supersede(self, sides: Sides, side: int, moment: Moment) -> None:
+        """Of two that nothing parts which could follow the first, the later is as good: once all
+        that could part them has been read.
+        """
         kept, following = sides[side], sides[side + 1]
-        at = bisect_left(kept, order(entry), key=order)
-        if at and not _between(following, kept[at - 1], entry):
-            moment.lost(Word.SUPERSEDED, kept[at - 1][0], "a later one came")
-            kept = kept[: at - 1] + kept[at:]
-            at -= 1
-        if at + 1 < len(kept) and not _between(following, entry, kept[at + 1]):
-            moment.lost(Word.SUPERSEDED, entry[0], "a later one had come")
-            kept = kept[:at] + kept[at + 1 :]
-        sides[side] = kept
+        upto = moment.upto(self.sources) if len(kept) > 1 else None
+        if upto is None:
+            return
+        gone = [
+            one
+            for one, other in pairwise(kept)
+            if other[1] <= upto - self.lateness and not _between(following, one, other)
+        ]
+        if gone:
+            moment.lost(Word.SUPERSEDED, events_of(gone), "a later one came")
+            sides[side] = tuple(entry for entry in kept if entry not in gone)
 
     def _prune(self, sides: Sides, moment: Moment) -> None:
         """Drops, too, what follows nothing that could still come."""

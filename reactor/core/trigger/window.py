@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -199,7 +199,7 @@ class AggregateOf(WindowOf):
         if len(entries) > SPAN_CAP:
             moment.lost(Word.EXPIRED, entries[0][0], f"more than {SPAN_CAP:,} in the window")
             entries = entries[1:]
-        inside = entries[bisect_right(entries, entries[-1][1] - self.window, key=time_of) :]
+        inside = entries[bisect_left(entries, entries[-1][1] - self.window, key=time_of) :]
         numbers = [entry[3][-1] for entry in inside]
         result = _FUNCTIONS[self.function](numbers)
         holds = len(inside) >= self.least and self.holds(result)

@@ -8,7 +8,7 @@ from reactor.core.field import field
 from reactor.core.trigger import operator, pattern
 from reactor.core.trigger.expression import at_least
 from tests.unit.core.ear import Ear
-from tests.unit.core.tap import Tap
+from tests.unit.core.tap import Tap, at
 
 A, B, C = Tap("a"), Tap("b"), Tap("c")
 
@@ -61,7 +61,17 @@ def test_the_latest_a_before_b_is_taken() -> None:
     ear = Ear(A.then(B).within("10s"))
     ear.hears("a", "a")
     assert ear.hears("b") == ["a2 b1"]
-    assert ear.fates == ["a1 superseded: a later one came"]
+    assert ear.fates == ["a1 superseded: a later one was taken"]
+
+
+def test_a_backlog_that_is_read_one_sensor_after_the_other_pairs_as_it_would_have() -> None:
+    for trigger in ((A & B).within("10s"), A.then(B).within("10s")):
+        ear = Ear(trigger)
+        ear.now = at(300)
+        for ago in (300, 200, 100):
+            ear.hears("a", late=ago)
+        fired = [ear.hears("b", late=ago) for ago in (295, 195, 95)]
+        assert fired == [["a1 b1"], ["a2 b2"], ["a3 b3"]], trigger
 
 
 def test_the_oldest_a_before_b_is_taken_one_by_one() -> None:

@@ -76,7 +76,7 @@ def test_an_aggregate_fires_when_its_bound_comes_to_hold() -> None:
     assert ear.hears("a", n=6) == []
     assert ear.hears("a", n=5) == ["a1 a2"]
     assert ear.hears("a", n=5) == [], "it still holds: an edge, not a level"
-    ear.waits(10)
+    ear.waits(10.5)
     assert ear.hears("a", n=1) == [], "those at 0 have just left the window"
     assert ear.hears("a", n=20) == ["a4 a5"]
 
@@ -119,7 +119,7 @@ def test_a_late_number_counts_in_the_window_of_the_newest() -> None:
     ear = Ear(A.aggregate("10s", sum=field.n > 10))
     ear.waits(20)
     ear.hears("a", n=6)
-    assert ear.hears("a", n=6, late=10) == [], "it had left the window"
+    assert ear.hears("a", n=6, late=10.5) == [], "it had left the window"
     assert ear.hears("a", n=6, late=9.9) == ["a1 a3"]
 
 
@@ -144,3 +144,16 @@ def test_an_aggregate_keeps_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(3):
         ear.hears("a", n=1)
     assert ear.fates == ["a1 expired: more than 2 in the window"]
+
+
+def test_the_edge_of_a_window_is_in_it_whatever_the_operator() -> None:
+    for trigger in (
+        A.count(2, within="10s"),
+        A.aggregate("10s", sum=field.n > 1),
+        (A & B).within("10s") | A.then(A).within("10s"),
+        A.complete(["1", "2"], "10s", member=field.n),
+    ):
+        ear = Ear(trigger)
+        ear.hears("a", n=1)
+        ear.waits(10)
+        assert ear.hears("a", n=2) == ["a1 a2"], trigger

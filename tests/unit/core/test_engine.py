@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -270,3 +271,17 @@ def test_time_that_passes_without_events_costs_no_turn() -> None:
 def test_an_empty_turn_changes_nothing() -> None:
     decision = Reactor(drawn("raw")).receive([], after(0))
     assert (decision.facts.changes, decision.effects, decision.wake_at) == ((), (), None)
+
+
+@pytest.mark.parametrize("year", [1, 1969, 9999])
+def test_an_event_of_no_sensible_time_is_an_event_like_others(year: int) -> None:
+    operators = [
+        A.overdue("0 6 * * *", "1h"),
+        A.by(field.k).overdue("0 6 * * *"),
+        A.silent_for("1h"),
+    ]
+    for trigger in operators:
+        stage = reloaded(stage_of(), Rule("r", trigger, ("x",)))
+        odd = replace(A.event(k="u"), time=datetime(year, 1, 1, tzinfo=UTC))
+        stage.receive(Arrived("a", [odd], stage.now))
+        assert nodes(stage), trigger

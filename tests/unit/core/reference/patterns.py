@@ -17,9 +17,6 @@ class Pattern:
     def __init__(self, width: int, window: timedelta, pair: str) -> None:
         self.width, self.window, self.pair = width, window, pair
 
-    def superseded(self, sides: Sides) -> None:
-        """Takes out what `pair="latest"` no longer wants."""
-
     def wants(self, match: Match) -> bool:
         """Whether a match can be part of it."""
         return True
@@ -44,10 +41,6 @@ class JoinPattern(Pattern):
         super().__init__(width, window, pair)
         self.n = n
 
-    def superseded(self, sides: Sides) -> None:
-        for side in sides:
-            del side[:-1]
-
     def first(self, sides: Sides) -> Match | None:
         return min((m for side in sides for m in side), key=lambda m: m.order, default=None)
 
@@ -70,15 +63,6 @@ class JoinPattern(Pattern):
 
 
 class ThenPattern(Pattern):
-    def superseded(self, sides: Sides) -> None:
-        for side, after in pairwise(sides):
-            gone = [
-                one
-                for one, other in pairwise(side)
-                if not any(one.order < match.order <= other.order for match in after)
-            ]
-            side[:] = [match for match in side if match not in gone]
-
     def first(self, sides: Sides) -> Match | None:
         return sides[0][0] if sides[0] else None
 
@@ -128,8 +112,6 @@ class PatternNode(Node):
             sides = self.keys.setdefault(key, [[] for _ in range(self.pattern.width)])
             for side, match in group:
                 sides[side] = sorted([*sides[side], match], key=lambda each: each.order)
-            if self.pattern.pair == "latest":
-                self.pattern.superseded(sides)
             while taken := self.pattern.whole(sides):
                 self.pattern.used(sides, taken)
                 fired.append(joined([match for side in taken for match in side], key))

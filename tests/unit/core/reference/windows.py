@@ -52,7 +52,7 @@ class AggregateNode(Node):
             known.append(match)
             newest = max(each.time for each in known)
             inside = sorted(
-                (each for each in known if newest - each.time < self.window),
+                (each for each in known if newest - each.time <= self.window),
                 key=lambda each: each.order,
             )
             value = self.function([self._number(each) for each in inside])
