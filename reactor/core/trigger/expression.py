@@ -504,9 +504,9 @@ class Then(Several):
     which: the latest that still makes a sequence (an earlier one is superseded when that is used,
     or once all that could part the two has been read), the oldest, or all between the first that
     they follow and the last that follows them (collect). A late event takes its place in the order,
-    and may complete what is still kept; matches are kept and expire as those of a join. What is used, and what came
-    before it of the same operand, is used up: each firing has new events throughout. State: per
-    key, the unconsumed matches, at most 1,000 an operand. Restart: goes on.
+    and may complete what is still kept; matches are kept and expire as those of a join. What is
+    used, and what came before it of the same operand, is used up: each firing has new events
+    throughout. State: per key, the unconsumed matches, at most 1,000 an operand. Restart: goes on.
     """
 
     window: timedelta
