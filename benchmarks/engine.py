@@ -67,6 +67,8 @@ class Indexed:
             some = events[start : start + TURN]
             engine.begin()
             engine.arrive("orders", some, some[-1].received)
+            # A sensor says how far it was read with each batch.
+            engine.reach("orders", some[-1].received, some[-1].received)
             state.end_turn()
             self._accepted.append(engine.accepted)
             for group in engine.groups.values():

@@ -45,14 +45,14 @@ def report(world_sales, partition) -> str:
 
 
 @sales.asset(follow=False)
-def reminder(partition, world_sales=None) -> str:
-    """Goes to whoever has not sent; the reason of the run says who that is.
+def reminder(partition, context, world_sales=None) -> str:
+    """Goes to whoever has not sent: the reason of the run says who that is.
 
     A region that corrects itself when the day is already added up begins a new set, which nobody
     will complete: then there is nobody to remind. (The default value says that `world_sales` may be
     missing, `follow=False` that a change of it launches nothing here.)
     """
-    return "nobody" if world_sales else f"whoever is missing on {partition}"
+    return "nobody" if world_sales else f"{partition}: {context.because}"
 
 
 # A day of which nothing came at all has begun no set that could be incomplete.

@@ -1,6 +1,7 @@
 """Days on which regions send, correct themselves, and forget to send."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from pipeline import files, reminder, sales, world_sales
@@ -50,7 +51,7 @@ def test_the_region_that_does_not_send_is_named(sim):
     assert sim.launched == []
     sim.later("1h")
     assert sim.launched == ["reminder"]
-    assert sim.why(reminder).endswith("but not ap")
+    assert sim.why(reminder).endswith("but ap did not come")
 
 
 def test_when_nothing_came_at_all_everybody_is_called(sim):
@@ -90,5 +91,6 @@ def test_a_correction_of_a_day_that_was_complete_reminds_nobody(sim):
     sends(sim, "eu")
     sim.later("1d")
     assert sim.launched == ["world_sales", "report", "reminder"]
-    assert reminder("2026-01-05", {"day": "2026-01-05", "files": []}) == "nobody"
-    assert reminder("2026-01-05") == "whoever is missing on 2026-01-05"
+    assert reminder("2026-01-05", None, {"day": "2026-01-05", "files": []}) == "nobody"
+    context = SimpleNamespace(because="..., but us did not come")
+    assert reminder("2026-01-05", context) == "2026-01-05: ..., but us did not come"

@@ -25,7 +25,7 @@ def test_half_a_minute_after_the_last_page_all_of_them_are_built_at_once(sim):
     sim.later("30s")
     assert sim.launched == ["pages", "documents"]
     assert pages_of_each_run(sim) == [300]
-    assert sim.why(pages).endswith("and 299 more (waited long enough)")
+    assert sim.why(pages).endswith("and 299 more (it became quiet)")
 
 
 def test_a_single_page_waits_for_half_a_minute_too(sim):

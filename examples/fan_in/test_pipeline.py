@@ -66,7 +66,7 @@ def test_a_day_without_a_report_is_apologized_for_once(sim):
     assert "apology" not in sim.launched
     sim.until("2026-01-10T00:00")
     assert sim.launched.count("apology") == 1
-    assert sim.why(apology) == "apology because report.materialized was silent for 1d2h"
+    assert sim.why(apology) == "apology because report was not materialized for 1d2h"
 
 
 def test_so_is_a_report_that_was_never_made(sim):

@@ -170,7 +170,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start an attempt of a step: `events` are the causes to hand over, as ranges."""
+    """Start an attempt of a step: `events` are the causes to hand over, as ranges; `because` says
+    in words why its runs are.
+    """
 
     step: int
     number: int
@@ -182,6 +184,7 @@ class Start:
     events: tuple[Range, ...]
     upstream: Mapping[str, Any]
     previous: Any = None
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

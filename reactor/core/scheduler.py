@@ -299,8 +299,15 @@ class Scheduler:
                 causes,
                 {name: row.handle for name, row in rows.items()},
                 last.handle if last is not None else None,
+                self._because(step),
             )
         )
+
+    def _because(self, step: Step) -> str:
+        """Why the runs that wait for a step are, each reason once."""
+        runs = (self._state.get(Table.RUN, id) for id in step.runs)
+        said = (run.because.removeprefix("because ") for run in runs if run is not None)
+        return "; ".join(dict.fromkeys(said))
 
     def _stop(self, step: Step, reason: str) -> None:
         """Stops an attempt, once; an operator's reason stands above that it took too long."""

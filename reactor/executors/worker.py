@@ -96,6 +96,7 @@ class Context:
     causes: tuple[Event, ...] = ()
     previous: Any = None
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
+    because: str = ""
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is."""

@@ -119,6 +119,7 @@ class Workshop:
             ),
             partial(self.emit, start.step, start.number, "progress"),
             self.connections,
+            start.because,
         )
 
     def _job(self, start: Start, work: Work, arguments: Mapping[str, Any], events: Events) -> Job:
@@ -236,6 +237,10 @@ def _filled(word: str, start: Start, arguments: Mapping[str, Any]) -> str:
         ) from error
 
 
+BECAUSE_LIMIT = 4_096
+"""How many characters of the reasons a command is told."""
+
+
 def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
     """What a command is told: see docs/guide.md for the list."""
     env = {
@@ -244,6 +249,7 @@ def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
         "REACTOR_STEP": str(start.step),
         "REACTOR_ATTEMPT": str(start.attempt),
         "REACTOR_RUN_KEY": start.run_key,
+        "REACTOR_BECAUSE": start.because[:BECAUSE_LIMIT],
         "REACTOR_PARTITION": start.partition or "",
         "REACTOR_UPSTREAM": json.dumps(start.upstream),
         "REACTOR_EVENT_COUNT": str(len(events)),

@@ -89,7 +89,8 @@ class Context:
     """Where and why this attempt runs.
 
     `run_key` is the same for every attempt of a step: use it to make an external write idempotent.
-    `causes` are the events, `previous` the handle of the last materialization, `log` a logger that
+    `because` says in words why, which is all there is when something did *not* happen; `causes` are
+    the events, `previous` the handle of the last materialization, `log` a logger that
     knows the run and the step.
     """
 
@@ -105,6 +106,7 @@ class Context:
     log: Log = field(repr=False)
     report: Callable[[str], None] = field(repr=False)
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
+    because: str = ""
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is; it shows in the run's log."""

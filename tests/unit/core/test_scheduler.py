@@ -158,3 +158,10 @@ def test_a_launch_by_hand_without_what_follows_stays_one() -> None:
     stage.restart(drawn("raw, clean(raw), report(clean)"))
     stage.all_end()
     assert stage.started == ["raw"]
+
+
+def test_a_step_is_told_why_its_runs_are() -> None:
+    stage = Stage(drawn("raw, clean(raw)"))
+    stage.fire("raw")
+    stage.ends("raw")
+    assert [start.because for start in stage.starts] == ["raw saw e1", "raw saw e1"]
