@@ -27,7 +27,7 @@ def test_when_nothing_comes_the_bank_is_asked_once_and_not_before_half_past_six(
     assert sim.launched == ["question_to_the_bank"]
     [question] = sim.firings
     assert question.at == datetime(2026, 1, 5, 5, 30, tzinfo=UTC)
-    assert question.because.endswith("was overdue: nothing for 2026-01-05 05:00 UTC")
+    assert question.because.endswith("was overdue: nothing for 2026-01-05 06:00 CET")
 
 
 def test_a_statement_that_comes_after_the_question_is_reconciled_all_the_same(sim):
@@ -70,4 +70,4 @@ def test_when_we_were_down_and_nothing_came_the_bank_is_asked_once_we_know(sim):
     assert sim.launched == []
     sim.caught_up()
     assert sim.launched == ["question_to_the_bank"]
-    assert sim.why(question_to_the_bank).endswith("nothing for 2026-01-05 05:00 UTC")
+    assert sim.why(question_to_the_bank).endswith("nothing for 2026-01-05 06:00 CET")

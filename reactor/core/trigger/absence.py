@@ -12,7 +12,7 @@ from datetime import timedelta
 from reactor.core.decision import Word
 from reactor.core.duration import spoken
 from reactor.core.instant import MICROSECOND, instant, micros
-from reactor.core.timetable import Timetable
+from reactor.core.timetable import Cron, Timetable
 from reactor.core.trigger.operator import (
     KEY_LIFE,
     PARTIAL_CAP,
@@ -260,12 +260,18 @@ class OverdueOf(Operator):
         if came:
             moment.lost(Word.FILTERED, came[0], "it came in time")
             return []
-        tick = instant(deadline) - self.grace
-        label = f"{self.name} was overdue: nothing for {tick:%Y-%m-%d %H:%M} UTC"
+        label = f"{self.name} was overdue: nothing for {self._tick(deadline)}"
         if key is not None and not later and deadline - newest > KEY_LIFE:
             moment.put(self.number, key, None)
             label = f"{label}, and it is not expected any more"
         return [Match((), deadline, label, (), key)]
+
+    def _tick(self, deadline: int) -> str:
+        """The tick of a deadline, as the clocks of its schedule show it."""
+        tick = instant(deadline) - self.grace
+        if isinstance(self.schedule, Cron):
+            tick = tick.astimezone(self.schedule.zone)
+        return f"{tick:%Y-%m-%d %H:%M %Z}"
 
     def _counted(self, data: Data, entry: Entry, moment: Moment) -> Data:
         """The state with one match more, counted for its tick."""
@@ -288,8 +294,7 @@ class OverdueOf(Operator):
     def waiting(self, data: Data) -> Iterator[Waits]:
         for deadline, came in ((data[0], data[1]), *data[2]):
             if came:
-                tick = instant(deadline) - self.grace
-                yield came[0], f"came in time for {tick:%Y-%m-%d %H:%M}", deadline
+                yield came[0], f"came in time for {self._tick(deadline)}", deadline
 
     def _deadline(self, at: int) -> int | None:
         """The first deadline at or after an instant."""
