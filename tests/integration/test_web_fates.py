@@ -106,11 +106,12 @@ async def test_a_list_does_not_look_through_much_to_tell_what_an_event_waits_for
 
 async def test_a_later_event_takes_the_place_of_one_that_waits(web: Running) -> None:
     await web.emit("orders", SMALL, "o-2")
+    await web.emit("payments", {}, "p-1")
 
     first = await _get(web, "/api/events/1")
 
     [paid] = [fate for fate in first["fates"] if fate["rule"] == "paid"]
-    assert (paid["status"], paid["text"]) == ("superseded", "passed over it: a later one came")
+    assert (paid["status"], paid["text"]) == ("superseded", "passed over it: a later one was taken")
 
 
 async def test_an_event_tells_its_fate_for_each_rule_that_listens(web: Running) -> None:
@@ -209,6 +210,7 @@ async def test_a_rule_shows_its_firings_and_what_it_only_observed(web: Running) 
 
 async def test_rules_say_when_they_fired_and_what_they_let_go(web: Running) -> None:
     await web.emit("orders", SMALL, "o-2")
+    await web.emit("payments", {}, "p-1")
 
     rules = {rule["name"]: rule for rule in await _get(web, "/api/rules")}
 

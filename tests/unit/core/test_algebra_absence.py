@@ -186,7 +186,9 @@ def test_a_tick_for_which_nothing_came_is_overdue_after_its_grace() -> None:
     ear = Ear(A.overdue("* * * * *", grace="10s"))
     ear.waits(50)
     ear.hears("a")
-    assert ear.waiting == ["a1 came in time for 2026-01-01 00:01 UTC"], "though 00:00 is not over yet"
+    assert ear.waiting == ["a1 came in time for 2026-01-01 00:01 UTC"], (
+        "though 00:00 is not over yet"
+    )
     assert ear.waits(200, "a") == ["(nothing) at 50", "(nothing) at 130", "(nothing) at 190"]
 
 
