@@ -22,9 +22,12 @@ from pydantic_core import from_json, to_json
 from reactor.core.errors import ReactorError
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.instant import EPOCH
 from reactor.core.trigger.expression import AssetEvents, Source, leaves
 
 Document = Mapping[str, Any]
+LAST_YEAR = 9000
+"""Time must be able to go on after the last event."""
 
 _ENVELOPE = frozenset(
     (
@@ -151,7 +154,8 @@ def _event(source: Source, line: Document) -> Event:
         raise ReactorError(
             "an event says its time", where=where, hint='"time": "2026-01-05T09:00Z"'
         )
-    received = _instant(line, ("received",), where) or time
+    # Nobody received anything before 1970, whatever date a producer wrote.
+    received = max(EPOCH, _instant(line, ("received",), where) or time)
     if line.get("data") is None and line.get("size_bytes"):
         raise ReactorError(
             "the payload was too long to be listed",
@@ -296,6 +300,8 @@ def _instant(line: Document, names: Iterable[str], where: str) -> datetime | Non
         at = datetime.fromisoformat(str(text))
     except ValueError:
         raise ReactorError(f"{text!r} is no instant", where=where) from None
+    if at.year > LAST_YEAR:
+        raise ReactorError(f"{text!r} is beyond the year {LAST_YEAR}", where=where)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
