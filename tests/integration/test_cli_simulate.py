@@ -143,7 +143,7 @@ def test_what_no_rule_listens_to_is_left_out_and_said_so(run: Command) -> None:
         ('{"time": "2026-01-05"}', "events.jsonl:2: an event names its sensor"),
         ('{"sensor": "inbox", "data": "a"}', "events.jsonl:2: an event says its time"),
         ('{"sensor": "inbox", "time": "now"}', "events.jsonl:2: 'now' is no instant"),
-        ('{"sensor": "inbox", "time": "9999-12-31"}', "'9999-12-31' is beyond the year 9000"),
+        ('{"sensor": "inbox", "time": "9999-12-31"}', "events.jsonl:2: '9999-12-31' is beyond"),
         (
             '{"sensor": "inbox", "time": "2026-01-05", "data": 7}',
             "events.jsonl:2: sensor inbox cannot see this",
