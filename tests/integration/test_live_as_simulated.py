@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
 from tests.integration import kafka_desk
@@ -21,11 +22,13 @@ from tests.servers.kafka import Broker
 
 PIPELINE = """
 from reactor import Pipeline, at_least, field, meta
-from sensors import FileArrivals, KafkaTopic
+from sensors import FileArrivals, KafkaTopic, Schedule, Webhook
 
 live = Pipeline("live", owner="data@shop.example")
 inbox = FileArrivals("inbox/*.csv")
 orders = KafkaTopic("{topic}", name="orders", start="earliest")
+payments = Webhook("payments")
+beat = Schedule(every="6s", name="beat")
 
 RULES = {{
     "each": inbox | orders,
@@ -47,6 +50,9 @@ RULES = {{
     "distinct": orders.distinct(field.k, ttl="1m"),
     "changed": orders.changed(field.k),
     "open": orders.during("00:00-23:59, 23:59-00:00"),
+    "beats": beat,
+    "paid": payments.then(inbox).within("1m"),
+    "unpaid": payments.unless(inbox, within="2s"),
     "per-key": orders.by(field.k).batch(2, max_wait="3s"),
 }}
 
@@ -69,8 +75,15 @@ def arrive(folder: Path, name: str) -> None:
     os.rename(hidden, folder / name)
 
 
-async def scenario(kafka: Broker, topic: str, inbox: Path) -> None:
-    """Files and messages, with pauses."""
+async def deliver(url: str) -> None:
+    """A webhook is called."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/hooks/payments", json={"amount": 5})
+    assert answer.status_code == 202
+
+
+async def scenario(kafka: Broker, topic: str, inbox: Path, url: str) -> None:
+    """Files, messages and deliveries, with pauses."""
 
     async def say(*values: bytes) -> None:
         await kafka_desk.send(kafka, topic, *values)
@@ -80,6 +93,7 @@ async def scenario(kafka: Broker, topic: str, inbox: Path) -> None:
     await say(b'{"k": "x", "n": 1}', b'{"k": "x", "n": 2}')
     await anyio.sleep(0.4)
     await say(b'{"k": "y", "n": 3}')
+    await deliver(url)
     await anyio.sleep(4)
     arrive(inbox, "b.csv")
     await anyio.sleep(3.5)
@@ -100,7 +114,7 @@ def test_a_life_with_real_sensors_is_the_life_that_the_simulator_shows(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REACTOR_KAFKA", kafka.bootstrap)
     with served(tmp_path) as service:
-        anyio.run(scenario, kafka, topic, inbox)
+        anyio.run(scenario, kafka, topic, inbox, service.url)
         # A deadline is concluded within three seconds of it; there is one every six.
         until = time.time() // 6 * 6 - 0.2
         assert service.stop() == 0, service.log.read_text()
