@@ -21,6 +21,8 @@ import anyio
 import typer
 from anyio import to_thread
 from anyio.abc import TaskGroup, TaskStatus
+from anyio.lowlevel import checkpoint
+from anyio.streams.memory import MemoryObjectSendStream
 from watchfiles import DefaultFilter, awatch
 
 from reactor import settings
@@ -102,17 +104,27 @@ class Child:
 async def _dev(targets: Sequence[str], arguments: Sequence[str]) -> int:
     folders = [folder for folder in map(_folder, targets) if folder.is_dir()]
     session = _Session(arguments)
-    async with anyio.create_task_group() as tasks:
+    outlet, saved = anyio.create_memory_object_stream[Sequence[str]](0)
+    async with anyio.create_task_group() as tasks, saved:
         session.tasks = tasks
         await tasks.start(_until_interrupted, session)
+        tasks.start_soon(_tell_saves, [*dict.fromkeys(folders)], outlet)
+        # It watches before the pipeline is read: what is saved from then on is not missed.
+        await checkpoint()
         await session.start()
-        async for changes in awatch(
-            *dict.fromkeys(folders), watch_filter=_Sources(), debounce=300, step=50
-        ):
-            names = sorted({Path(path).name for _, path in changes})
+        async for names in saved:
             remark(f"saved: {', '.join(names[:3])}{_more(names)}")
             await session.start()
     return session.code
+
+
+async def _tell_saves(
+    folders: Sequence[Path], outlet: MemoryObjectSendStream[Sequence[str]]
+) -> None:
+    """Sends what is saved, from the first step on."""
+    async with outlet:
+        async for changes in awatch(*folders, watch_filter=_Sources(), debounce=300, step=50):
+            await outlet.send(sorted({Path(path).name for _, path in changes}))
 
 
 def _more(names: Sequence[str]) -> str:

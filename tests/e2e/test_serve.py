@@ -223,6 +223,16 @@ def test_dev_waits_for_a_save_when_the_pipeline_is_wrong_from_the_start(folder: 
         assert dev.stop() == 0
 
 
+def test_dev_hears_a_save_while_it_reads_the_pipeline_for_the_first_time(folder: Path) -> None:
+    slow = "import pathlib, time\npathlib.Path('reading').touch()\ntime.sleep(2)\n1 / 0\n"
+    (folder / "pipeline.py").write_text(slow)
+    with started(folder, ["dev", "pipeline.py", "--port=0", "--json"]) as dev:
+        until((folder / "reading").exists, within=60)
+        (folder / "pipeline.py").write_text(PIPELINE)
+        until(lambda: '"message": "listening"' in dev.log.read_text(), within=60)
+        assert dev.stop() == 0
+
+
 def test_an_encoding_that_knows_no_boxes_gets_plain_lines(folder: Path) -> None:
     done = subprocess.run(
         [REACTOR, "graph", "pipeline.py"],
