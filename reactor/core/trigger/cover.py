@@ -13,6 +13,7 @@ from typing import Any
 
 from reactor.core.decision import Word
 from reactor.core.instant import MICROSECOND
+from reactor.core.sentence import listed
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
     SPAN_CAP,
@@ -27,7 +28,6 @@ from reactor.core.trigger.operator import (
     labels,
     merged,
     order,
-    together,
 )
 
 Expected = tuple[str, ...] | int | None
@@ -171,9 +171,7 @@ class CompleteOf(Operator):
         if isinstance(expected, int):
             return f"{expected - len(members):,} more of {self.name}"
         missing = [name for name in expected if name not in members]
-        if len(missing) > 6:
-            missing = [*missing[:5], f"{len(missing) - 5:,} more"]
-        return together(missing or ["all in time"])
+        return listed(missing, 5) or "all in time"
 
     def _rest(
         self,

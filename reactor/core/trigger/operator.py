@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from reactor.core.decision import Word
 from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import Ranges, union
+from reactor.core.sentence import listed
 
 PARTIAL_CAP = 1_000
 """Unconsumed matches that one side of a pattern keeps for one key."""
@@ -255,12 +256,6 @@ def _joined(one: Ranges, other: Ranges) -> Ranges:
     return union(one, other)
 
 
-def together(names: Iterable[str]) -> str:
-    """Names in a sentence: `a`, `a and b`, `a, b and c`."""
-    said = list(dict.fromkeys(names))
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-
-
 def labels(entries: Sequence[Entry]) -> str:
     """What entries say came; many of one kind are counted."""
     if len(entries) == 2 and entries[0][2] != entries[1][2]:
@@ -270,4 +265,4 @@ def labels(entries: Sequence[Entry]) -> str:
         counts[entry[2]] = counts.get(entry[2], 0) + 1
     if len(counts) > 4:
         return f"{next(iter(counts))} and {sum(counts.values()) - 1:,} more"
-    return together(f"{said} ({n:,} times)" if n > 1 else said for said, n in counts.items())
+    return listed([f"{said} ({n:,} times)" if n > 1 else said for said, n in counts.items()])

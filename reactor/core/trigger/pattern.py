@@ -14,6 +14,7 @@ from datetime import timedelta
 from reactor.core.decision import Word
 from reactor.core.instant import MICROSECOND
 from reactor.core.ranges import meet
+from reactor.core.sentence import listed
 from reactor.core.trigger.expression import Pair
 from reactor.core.trigger.operator import (
     IDLE_LIMIT,
@@ -32,7 +33,6 @@ from reactor.core.trigger.operator import (
     order,
     placed,
     time_of,
-    together,
 )
 
 Sides = list[tuple[Entry, ...]]
@@ -102,7 +102,7 @@ class PatternOf(Operator):
 
     def waiting(self, data: Data) -> Iterator[Waits]:
         missing = [name for name, side in zip(self.names, data[1], strict=True) if not side]
-        text = f"waits for {together(missing)}" if missing else "waits for more"
+        text = f"waits for {listed([*dict.fromkeys(missing)])}" if missing else "waits for more"
         for side in data[1]:
             for entry in side:
                 yield entry[0], text, entry[1] + self.window
@@ -153,7 +153,7 @@ class PatternOf(Operator):
         """Why what waited in an operand did not become a whole pattern."""
         missing = [name for name, side in zip(self.names, sides, strict=True) if not side]
         others = [name for number, name in enumerate(self.names) if number != own]
-        return f"{together(missing or others)} did not come in time"
+        return f"{listed([*dict.fromkeys(missing or others)])} did not come in time"
 
     def _use(self, sides: Sides, chosen: list[Sequence[Entry]], moment: Moment) -> None:
         """Takes out what is used, wherever it waits, and what came before it of its operand."""
@@ -218,7 +218,7 @@ class PatternOf(Operator):
     def _without(self, names: Sequence[str]) -> str:
         """What is missing, when these came."""
         missing = [name for name in self.names if name not in names]
-        return f" but not {together(missing)}" if missing else ", not in this order"
+        return f" but not {listed([*dict.fromkeys(missing)])}" if missing else ", not in this order"
 
     def _rest(self, key: str | None, sides: Sides, touched: int, moment: Moment) -> None:
         if not any(sides):
