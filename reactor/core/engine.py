@@ -49,11 +49,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What an event still waits for in a rule, in words, and until when (None: no time is set)."""
+    """What an event still waits for in a rule, in words, and until when (None: no time is set).
+
+    `word` is what it is called: see `Operator.keeps`.
+    """
 
     rule: str
     text: str
     until: datetime | None
+    word: str = "waiting"
 
 
 class Engine:
@@ -326,7 +330,7 @@ class Engine:
                 for events, text, until in node.waiting(row.data):
                     if any(low <= seq <= high for low, high in events):
                         at = row.due if until is None else instant(until)
-                        found[Waiting(row.rule, text, at)] = None
+                        found[Waiting(row.rule, text, at, node.keeps)] = None
         return tuple(found)
 
     def upto(self, sources: tuple[str, ...], at: int) -> int | None:

@@ -218,15 +218,14 @@ def _met(met: Met) -> tuple[Status, str]:
     return status, f"{text}: {met.why}" if met.why not in ("", met.word) else text
 
 
-_KEEPS = (Status.DEBOUNCED, Status.THROTTLED, Status.HELD)
 _VERBS = ("waits", "counts", "came")
 
 
 def _waits(waiting: Waiting) -> tuple[Status, str]:
     text = waiting.text
-    status = next((each for each in _KEEPS if text.startswith(each)), Status.WAITING)
+    status = Status(waiting.word)
     said = text if text.startswith(_VERBS) else f"keeps it, {text}"
-    if waiting.until is None or " until " in text:
+    if waiting.until is None:
         return status, said
     return status, f"{said}, until {instant_text(waiting.until)}"
 

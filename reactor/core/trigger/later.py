@@ -69,6 +69,8 @@ class DelayOf(LaterOf):
 class DuringOf(LaterOf):
     """See `expression.During`."""
 
+    keeps = "held"
+
     def __init__(
         self, number: int, children: Sequence[Operator], calendar: Calendar, hold: bool
     ) -> None:

@@ -94,8 +94,10 @@ class Operator:
     operators below it keep matches back.
     """
 
-    concludes: ClassVar[bool] = False
+    concludes: bool = False
     """Whether it is rung only when its sources have been read past the time it asked for."""
+    keeps: ClassVar[str] = "waiting"
+    """What the events that it holds are called: waiting, debounced, throttled or held."""
 
     def __init__(self, number: int, children: Sequence[Operator]) -> None:
         self.number = number

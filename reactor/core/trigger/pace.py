@@ -109,6 +109,7 @@ class DebounceOf(Collecting):
     """See `expression.Debounce`."""
 
     text = "debounced"
+    keeps = "debounced"
 
     def __init__(
         self, number: int, children: Sequence[Operator], quiet: timedelta, wait: timedelta
@@ -126,6 +127,8 @@ class DebounceOf(Collecting):
 
 class ThrottleOf(Operator):
     """See `expression.Throttle`. State: (until when it is shut, what was kept back or None)."""
+
+    keeps = "throttled"
 
     def __init__(
         self, number: int, children: Sequence[Operator], every: timedelta, trailing: bool

@@ -57,7 +57,7 @@ class PatternOf(Operator):
         self.names = tuple(names)
         self.window, self.incomplete = window // MICROSECOND, incomplete
         self.pair: Pair = pair
-        self.concludes = incomplete  # pyright: ignore[reportAttributeAccessIssue]
+        self.concludes = incomplete
         self._hold = self.window + self.lateness
         self._look = min(self._hold, self.window + IDLE_LIMIT) + 1
         self._empty: tuple[tuple[Entry, ...], ...] = ((),) * len(self.children)
