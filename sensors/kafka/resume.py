@@ -54,7 +54,8 @@ class Resumption:
     """What to do about one topic.
 
     `refused` are the reasons, by part, why reading must not go on; `unsure` those that are to be
-    looked at again before anything is done about them. `waiting` says what is not there yet.
+    looked at again before anything is done about them. `waiting` says what is not there yet;
+    `unasked` are the partitions that had no leader to tell their offsets.
     """
 
     positions: Mapping[int, Position] = field(default_factory=lambda: {})
@@ -63,6 +64,7 @@ class Resumption:
     refused: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     waiting: str = ""
+    unasked: frozenset[int] = frozenset()
 
 
 def is_first(topic: str, stored: Mapping[str, str]) -> bool:
@@ -92,6 +94,7 @@ def resume(topic: Topic, stored: Mapping[str, str], choice: OnOutOfRange) -> Res
     trouble = {partition: at for partition, at in found.items() if isinstance(at, Trouble)}
     said = {p: f"{part_of(topic.name, p)}: {it.why}" for p, it in trouble.items()}
     positions = {p: at for p, at in found.items() if isinstance(at, Position)}
+    unasked = topic.partitions - (topic.begin.keys() & topic.end.keys())
     skips: tuple[Skip, ...] = ()
     if choice != "halt":
         skips = tuple(_skip(topic, p, rows[p], it, choice) for p, it in trouble.items())
@@ -102,7 +105,8 @@ def resume(topic: Topic, stored: Mapping[str, str], choice: OnOutOfRange) -> Res
         skips=skips,
         refused=tuple(said.values()) if choice == "halt" else (),
         unsure=tuple(said[p] for p, it in trouble.items() if not it.certain),
-        waiting=_leaderless(topic, topic.begin.keys() & topic.end.keys()),
+        waiting=_leaderless(topic, unasked),
+        unasked=unasked,
     )
 
 
@@ -135,17 +139,16 @@ def _moves(
     return moves
 
 
-def _leaderless(topic: Topic, known: Set[int]) -> str:
+def _leaderless(topic: Topic, unasked: Set[int]) -> str:
     """Which partitions cannot be asked for their offsets; empty if none."""
-    missing = sorted(topic.partitions - known)
-    names = ", ".join(part_of(topic.name, partition) for partition in missing)
+    names = ", ".join(part_of(topic.name, partition) for partition in sorted(unasked))
     return f"no leader for {names}" if names else ""
 
 
 def _begin(topic: Topic) -> Resumption:
     """The very first start; it waits until every partition can tell its offset."""
-    if waiting := _leaderless(topic, topic.start.keys()):
-        return Resumption(waiting=waiting)
+    if unasked := topic.partitions - topic.start.keys():
+        return Resumption(waiting=_leaderless(topic, unasked), unasked=unasked)
     topic_id = topic.id or NAMELESS
     positions = {p: Position(topic_id, topic.start[p]) for p in sorted(topic.partitions)}
     return Resumption(positions, tuple(_moves(topic, positions, {})))

@@ -140,7 +140,8 @@ class RunningKafka:
             await anyio.sleep(self._pace.watch)
             return True
         clock = self._desk.clock
-        watch = Watch(cluster, layout, parts, waiting, self._health, self._pace, clock)
+        unasked = [TopicPartition(name, p) for name, one in found.items() for p in one.unasked]
+        watch = Watch(cluster, layout, parts, waiting, unasked, self._health, self._pace, clock)
         session = Session(self._desk, self._reader, outlet, parts, watch, self._pace)
         try:
             over = await session.run(options, ids_of(layout))

@@ -29,14 +29,16 @@ class Watch:
     """A watch over one session.
 
     `over` says why the session must end, once it must; `failure` is set if that is because the
-    cluster cannot be reached, `changed` if it holds other topics or partitions than when the
-    session began. `sure` is the instant before the last look that found all topics and partitions
-    there, and no others; after each of these `looked` is called. `busy` is set by the session while
-    it waits for the host.
+    cluster cannot be reached, `changed` if there is something else to read than when the session
+    began. `sure` is the instant before the last look that found all topics and partitions there,
+    and no others; after each of these `looked` is called. `busy` is set by the session while it
+    waits for the host.
 
     Args:
         layout: what the cluster said of the topics when the session began.
         waiting: what was missing then; the sensor is down until it is there.
+        unasked: partitions whose offsets are not known for want of a leader; the session ends as
+            soon as one of them has a leader, since only a new one can judge where to go on.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Watch:
         layout: Mapping[str, Described],
         parts: Iterable[Part],
         waiting: str,
+        unasked: Iterable[TopicPartition],
         health: Health,
         pace: Pace,
         clock: Clock,
@@ -54,6 +57,7 @@ class Watch:
         self._layout = _shape(layout)
         self._parts = {part.tp: part for part in parts}
         self._waiting = waiting
+        self._unasked = tuple(unasked)
         self._health = health
         self._pace = pace
         self._past: Counter[TopicPartition] = Counter()
@@ -97,6 +101,9 @@ class Watch:
         self._health.say(self._missing(told))
         if _shape(told) != self._layout:
             self.changed, self.over = True, "the topics changed"
+        elif led := [tp for tp in self._unasked if _leader(told, tp) != NO_LEADER]:
+            names = ", ".join(part_of(*tp) for tp in led)
+            self.changed, self.over = True, f"there is a leader for {names}"
         for tp, offset in before.items():
             end = ends.get(tp, offset)
             self._past[tp] = self._past[tp] + 1 if end < offset else 0
@@ -136,6 +143,10 @@ def complaint(error: Exception) -> str:
     if not said:
         return name
     return said if isinstance(error, (KafkaError, OSError)) else f"{name}: {said}"
+
+
+def _leader(told: Mapping[str, Described], tp: TopicPartition) -> int:
+    return told[tp.topic].leaders.get(tp.partition, NO_LEADER)
 
 
 def _shape(layout: Mapping[str, Described]) -> dict[str, Any]:

@@ -161,13 +161,14 @@ async def listening(
         tasks.cancel_scope.cancel()
 
 
-async def until(true: Callable[[], Any], what: str = "") -> None:
-    """Waits for a condition; a test fails when it does not come true in time."""
+async def until(true: Callable[[], Any], what: str | Callable[[], str] = "") -> None:
+    """Waits for a condition; a test fails, saying what, when it does not come true in time."""
     with anyio.move_on_after(DEADLINE):
         while not true():
             await anyio.sleep(0.01)
         return
-    raise AssertionError(f"still not after {DEADLINE:g} s: {what or true}")
+    told = what() if callable(what) else what
+    raise AssertionError(f"still not after {DEADLINE:g} s: {told or true}")
 
 
 @asynccontextmanager

@@ -11,6 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.errors import LeaderNotAvailableError
+from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import TopicPartition
@@ -117,6 +119,36 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_and_repeats_nothing(
         await send(mended, topic, *(b"%d" % number for number in range(100, 200)), partition=1)
         await until(lambda: len(ledger.events) == 200)
     assert ledger.data == list(range(200))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a known topic", "the first time"])
+async def test_a_partition_that_gets_its_leader_late_is_read_and_well(
+    kafka: Broker, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    topic, other = await new_topic(kafka, partitions=2), await new_topic(kafka)
+    await send(kafka, topic, b"1", partition=1)
+    ledger = Ledger()
+    both = KafkaTopic(topic, other, bootstrap=kafka.bootstrap, start="earliest")
+    if known:
+        async with listening(both, ledger) as desk:
+            await until(lambda: ledger.events and desk.well)
+        await send(kafka, topic, b"2", partition=1)
+    ask, elected = AIOKafkaClient.send, anyio.Event()
+
+    async def lack_a_leader(self: AIOKafkaClient, node: Any, request: Any, **about: Any) -> Any:
+        answer = await ask(self, node, request, **about)
+        if isinstance(request, OffsetRequest) and not elected.is_set():
+            for name, partitions in answer.topics:
+                if name == topic:
+                    partitions[:] = [(1, LeaderNotAvailableError.errno, -1, -1)]
+        return answer
+
+    monkeypatch.setattr(AIOKafkaClient, "send", lack_a_leader)
+    async with listening(both, ledger) as desk:
+        await until(lambda: f"no leader for {topic}/0, {topic}/1" in desk.why)
+        elected.set()
+        await until(lambda: desk.well and len(ledger.events) == 1 + known)
+    assert ledger.data == [1, 2][: 1 + known]
 
 
 @pytest.mark.needs_broker("restart")

@@ -39,7 +39,10 @@ def now() -> datetime:
 async def goes_on(desk: Desk) -> None:
     """Waits until what was read reaches a moment after this one."""
     asked = now()
-    await until(lambda: desk.upto and desk.upto > asked)
+    await until(
+        lambda: desk.upto and desk.upto > asked,
+        lambda: f"read to {desk.upto}, asked {asked}; it last said {desk.health[-4:]}",
+    )
 
 
 async def stands_still(desk: Desk) -> None:
