@@ -172,9 +172,10 @@ class Attempt:
 class Materialization:
     """The record that an asset partition was brought up to date.
 
-    `step` names the data: it changes only when the data did (an equal `version` keeps it). `handle`
-    is what the asset returned, as JSON data. `inputs` are the (asset, partition, step) that the
-    last success consumed.
+    `step` made the data. `change` numbers it: it is a new number, larger than any before of any
+    asset, whenever the data changed (an equal `version` keeps it), and `whole` is the number of the
+    last change that was not of some keys alone. `handle` is what the asset returned, as JSON data.
+    `inputs` are the (asset, what of it, change) that the last success consumed.
     """
 
     asset: str
@@ -185,3 +186,5 @@ class Materialization:
     version: str | None = None
     metadata: Mapping[str, Any] | None = None
     inputs: tuple[tuple[str, str | None, int], ...] = ()
+    change: int = 0
+    whole: int = 0

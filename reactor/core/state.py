@@ -30,6 +30,12 @@ class Table(StrEnum):
     """`Attempt` by (step, number)"""
     MATERIALIZATION = "materialization"
     """`Materialization` by (asset, partition)"""
+    PART = "part"
+    """int by (asset, partition, key): the change that was the key's last by itself"""
+    HOLD = "hold"
+    """`Hold` by (id,)"""
+    BACKFILL = "backfill"
+    """`Backfill` by (id,)"""
     NODE = "node"
     """`Node` by (rule, node, key)"""
     RULE = "rule"
@@ -100,6 +106,60 @@ class Pause:
     kind: str
     name: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A breaking change of a table, until it is acknowledged, undone or read by nobody any more.
+
+    `columns` are those whose change breaks a reader, `readers` the assets that read one of them,
+    `before` the table's shape as it was before, as JSON text. `run` is the run that waits for it.
+    `ended` says, once `closed`, why.
+    """
+
+    id: int
+    sensor: str
+    table: str
+    columns: tuple[str, ...]
+    readers: tuple[str, ...]
+    text: str
+    opened: datetime
+    closed: datetime | None = None
+    ended: str = ""
+    before: str = ""
+    run: int | None = None
+
+
+class BackfillStatus(StrEnum):
+    """What a backfill is doing, or what became of it."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A range of partitions that is brought up to date as one thing, `limit` at a time.
+
+    `next` is the place, in `partitions`, of the first that was not launched yet; `done` counts
+    those that ended, `failed` names those of them that did not end well.
+    """
+
+    id: int
+    assets: tuple[str, ...]
+    partitions: tuple[str, ...]
+    limit: int
+    downstream: bool
+    status: BackfillStatus
+    created: datetime
+    reason: str = ""
+    finished: datetime | None = None
+    next: int = 0
+    done: int = 0
+    failed: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):

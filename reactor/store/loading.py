@@ -27,6 +27,8 @@ CHUNK = 500
 _LIVE: dict[Table, Callable[[], sa.ColumnElement[bool]]] = {
     Table.ATTEMPT: lambda: schema.attempt.c.finished.is_(None),
     Table.ALERT: lambda: schema.alert.c.resolved.is_(None),
+    Table.HOLD: lambda: schema.hold.c.closed.is_(None),
+    Table.BACKFILL: lambda: schema.backfill.c.finished.is_(None),
 }
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from reactor.core.errors import StoreError
 from reactor.store.schema import metadata
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All revisions, oldest first, as in migrations/versions."""
 HEAD = REVISIONS[-1]
 

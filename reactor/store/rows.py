@@ -22,7 +22,18 @@ from reactor.core.run import (
     StepStatus,
     Work,
 )
-from reactor.core.state import Alert, Key, Node, Pause, RuleState, Table, frozen
+from reactor.core.state import (
+    Alert,
+    Backfill,
+    BackfillStatus,
+    Hold,
+    Key,
+    Node,
+    Pause,
+    RuleState,
+    Table,
+    frozen,
+)
 from reactor.store import schema
 from reactor.store.encoding import from_text, keyed, maybe_instant, maybe_micros, to_text, unkeyed
 
@@ -184,17 +195,19 @@ def _materialization(row: Materialization) -> Values:
         row.version,
         None if row.metadata is None else to_text(row.metadata),
         to_text(row.inputs),
+        row.change,
+        row.whole,
     )
 
 
 def history_values(row: Materialization) -> Values:
     """The same as a row of the history."""
     asset, _, *rest = _materialization(row)
-    return (asset, row.partition, *rest[:-1])
+    return (asset, row.partition, *rest[:-3])
 
 
 def _decode_materialization(values: Sequence[Any]) -> tuple[Key, Any]:
-    asset, partition, step, at, handle, version, metadata, inputs = values
+    asset, partition, step, at, handle, version, metadata, inputs, change, whole = values
     row = Materialization(
         asset,
         unkeyed(partition),
@@ -204,8 +217,91 @@ def _decode_materialization(values: Sequence[Any]) -> tuple[Key, Any]:
         version,
         None if metadata is None else from_text(metadata),
         _inputs(inputs),
+        change,
+        whole,
     )
     return (asset, row.partition), row
+
+
+def _part_key(key: Key) -> Values:
+    asset, partition, name = key
+    return (asset, keyed(partition), name)
+
+
+def _decode_part(values: Sequence[Any]) -> tuple[Key, Any]:
+    asset, partition, name, change = values
+    return (asset, unkeyed(partition), name), change
+
+
+def _hold(row: Hold) -> Values:
+    return (
+        row.id,
+        row.sensor,
+        row.table,
+        to_text(row.columns),
+        to_text(row.readers),
+        row.text,
+        micros(row.opened),
+        maybe_micros(row.closed),
+        row.ended,
+        row.before,
+        row.run,
+    )
+
+
+def _decode_hold(values: Sequence[Any]) -> tuple[Key, Any]:
+    id, sensor, table, columns, readers, text, opened, closed, ended, before, run = values
+    row = Hold(
+        id,
+        sensor,
+        table,
+        tuple(from_text(columns)),
+        tuple(from_text(readers)),
+        text,
+        instant(opened),
+        maybe_instant(closed),
+        ended,
+        before,
+        run,
+    )
+    return (id,), row
+
+
+def _backfill(row: Backfill) -> Values:
+    return (
+        row.id,
+        to_text(row.assets),
+        to_text(row.partitions),
+        row.limit,
+        row.downstream,
+        row.status.value,
+        row.reason,
+        micros(row.created),
+        maybe_micros(row.finished),
+        row.next,
+        row.done,
+        to_text(row.failed),
+    )
+
+
+def _decode_backfill(values: Sequence[Any]) -> tuple[Key, Any]:
+    id, assets, partitions, limit, downstream, status, reason, created = values[:8]
+    finished, following, done, failed = values[8:]
+    row = Backfill(
+        id,
+        tuple(from_text(assets)),
+        tuple(from_text(partitions)),
+        limit,
+        bool(downstream),
+        BackfillStatus(status),
+        instant(created),
+        reason,
+        maybe_instant(finished),
+        following,
+        done,
+        tuple(from_text(failed)),
+    )
+    return (id,), row
 
 
 def _node(row: Node) -> Values:
@@ -286,10 +382,14 @@ SHAPES: Mapping[Table, Shape] = {
     Table.MATERIALIZATION: Shape(
         schema.materialization, _materialization, _partition_key, _decode_materialization
     ),
+    # A bare number does not know its key: writes.py adds it.
+    Table.PART: Shape(schema.part, lambda row: (row,), _part_key, _decode_part),
+    Table.HOLD: Shape(schema.hold, _hold, _same, _decode_hold),
+    Table.BACKFILL: Shape(schema.backfill, _backfill, _same, _decode_backfill),
     Table.NODE: Shape(schema.node, _node, _node_key, _decode_node),
     Table.RULE: Shape(schema.rule, _rule, _same, _decode_rule),
     Table.ALERT: Shape(schema.alert, _alert, _same, _decode_alert),
     Table.PAUSE: Shape(schema.pause, _pause, _same, _decode_pause),
-    # A counter's row is a bare number, which does not know its name: writes.py adds it.
+    # A bare number does not know its name: writes.py adds it.
     Table.COUNTER: Shape(schema.counter, lambda row: (row,), _same, _decode_counter),
 }

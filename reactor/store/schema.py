@@ -197,9 +197,57 @@ materialization = Table(
     _text("version", nullable=True),
     _text("metadata", nullable=True),
     _text("inputs"),
+    _number("change", server_default="0"),
+    _number("whole", server_default="0"),
     Index("materialization_at", "asset", "at"),
 )
 """The current one of each asset partition."""
+
+part = Table(
+    "part",
+    metadata,
+    _key("asset"),
+    _key("partition"),
+    _key("key"),
+    _number("change"),
+    sqlite_with_rowid=False,
+)
+"""When a key of an asset partition changed last, by itself."""
+
+hold = Table(
+    "hold",
+    metadata,
+    _id(),
+    _text("sensor"),
+    _text("table"),
+    _text("columns"),
+    _text("readers"),
+    _text("text"),
+    _instant("opened"),
+    _instant("closed", nullable=True),
+    _text("ended"),
+    _text("before"),
+    _number("run", nullable=True),
+)
+"""A breaking schema change, and who waits for it to be acknowledged or undone."""
+
+backfill = Table(
+    "backfill",
+    metadata,
+    _id(),
+    _text("assets"),
+    _text("partitions"),
+    _number("limit"),
+    Column("downstream", Boolean, nullable=False),
+    _text("status"),
+    _text("reason"),
+    _instant("created"),
+    _instant("finished", nullable=True),
+    _number("next"),
+    _number("done"),
+    _text("failed"),
+)
+"""A range of partitions that is brought up to date as one thing, a few at a time."""
 
 materialization_history = Table(
     "materialization_history",

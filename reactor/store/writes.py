@@ -34,6 +34,9 @@ class Write(NamedTuple):
 Named = dict[int, list[Range]]
 """The events that the firings of a turn name, by run."""
 
+_BARE = frozenset({Table.COUNTER, Table.PART})
+"""The tables whose row is a bare number, which does not know its key."""
+
 UPSERTS = {table: statements.upsert(shape.table) for table, shape in SHAPES.items()}
 DELETES = {table: statements.delete(shape.table) for table, shape in SHAPES.items()}
 
@@ -229,8 +232,8 @@ def _changes(changes: Iterable[Change], named: Named) -> Iterator[Write]:
             deleted.setdefault(table, []).append(shape.key(change.key))
         elif table is Table.RUN:
             runs.append(change)
-        elif table is Table.COUNTER:
-            upserted.setdefault(table, []).append((*change.key, after))
+        elif table in _BARE:
+            upserted.setdefault(table, []).append((*shape.key(change.key), after))
         else:
             upserted.setdefault(table, []).append(shape.encode(after))
             if table is Table.MATERIALIZATION and (before is None or before.at != after.at):

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from reactor.core.decision import Fired
 from reactor.core.ranges import ranges, union
 from reactor.core.run import Attempt, Materialization, Run, RunStatus, Step, StepStatus, Work
-from reactor.core.state import Alert, Node, Pause, RuleState, State, Table
+from reactor.core.state import (
+    Alert,
+    Backfill,
+    BackfillStatus,
+    Hold,
+    Node,
+    Pause,
+    RuleState,
+    State,
+    Table,
+)
 from reactor.store import open_store
 from tests.contract.conftest import STORES
 from tests.contract.turns import at, turn
@@ -68,6 +78,10 @@ class Play:
             self.pause,
             self.resume_paused,
             self.materialize,
+            self.part,
+            self.hold,
+            self.backfill,
+            self.end_what_lasts,
             self.count,
         ]
         deeds[which % len(deeds)](a, name, data)
@@ -236,8 +250,44 @@ class Play:
             name,
             {"rows": data} if a % 2 else None,
             (("asset0", name, a), ("asset1", None, 0)),
+            a + 1,
+            a,
         )
         self.state.put(Table.MATERIALIZATION, (row.asset, row.partition), row)
+
+    def part(self, a: int, name: str | None, data: Any) -> None:
+        key = (f"asset{a % 2}", name, str(data))
+        if a % 5 == 0:
+            self.state.drop(Table.PART, *key)
+        else:
+            self.state.put(Table.PART, key, a)
+
+    def hold(self, a: int, name: str | None, data: Any) -> None:
+        id = self.state.next("hold")
+        columns = (name or "", str(data))
+        row = Hold(id, "shop", "orders", columns, ("raw",), "dropped", at(a), before=str(data))
+        self.state.put(Table.HOLD, (id,), row)
+
+    def backfill(self, a: int, name: str | None, data: Any) -> None:
+        id = self.state.next("backfill")
+        keys = (name or "", str(data))
+        status = BackfillStatus.PAUSED if a % 2 else BackfillStatus.RUNNING
+        row = Backfill(
+            id, ("raw",), keys, a, a % 3 == 0, status, at(a), "why", None, 1, 1, keys[1:]
+        )
+        self.state.put(Table.BACKFILL, (id,), row)
+
+    def end_what_lasts(self, a: int, name: str | None, data: Any) -> None:
+        hold: Hold | None = self.pick(Table.HOLD, a)
+        if hold is not None:
+            ended = replace(hold, closed=at(self.now), ended="undone", run=a)
+            self.state.put(Table.HOLD, (hold.id,), ended)
+            self.state.forget(Table.HOLD, hold.id)
+        backfill: Backfill | None = self.pick(Table.BACKFILL, a)
+        if backfill is not None:
+            through = replace(backfill, status=BackfillStatus.FAILED, finished=at(self.now))
+            self.state.put(Table.BACKFILL, (backfill.id,), through)
+            self.state.forget(Table.BACKFILL, backfill.id)
 
     def count(self, a: int, name: str | None, data: Any) -> None:
         self.state.next(name or "n")

@@ -113,7 +113,8 @@ def _filled_first(path: Path) -> None:
             "INSERT INTO rule VALUES ('daily', 'abc', 5), ('calm', 'def', NULL)",
             "INSERT INTO raised (rule, event, error, at) VALUES ('daily', 'a', 'no', 6)",
             "INSERT INTO tally VALUES ('filtered', 'orders', 3), ('expired', 'expired', 2)",
-            "INSERT INTO counter VALUES ('event', 1)",
+            "INSERT INTO counter VALUES ('event', 1), ('step', 7)",
+            "INSERT INTO materialization VALUES ('raw', '', 6, 9, '\"a\"', NULL, NULL, '[]')",
         ):
             connection.exec_driver_sql(line)
     engine.dispose()
@@ -134,6 +135,9 @@ async def test_what_a_store_of_the_first_revision_held_is_still_there(tmp_path: 
             ("daily",): RuleState("daily", "abc"),
         }
         assert state.get(Table.NODE, "calm", 1, None).data == {"spans": (1, 1), "count": 1}
+        made = state.get(Table.MATERIALIZATION, "raw", None)
+        assert (made.handle, made.change, made.whole) == ("a", 6, 6)
+        assert state.next("change") == 8
         assert found is not None
         assert [each["id"] for each in found["firings"]] == [1]
         assert [each["error"] for each in found["raised"]] == ["no"]
