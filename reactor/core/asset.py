@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from reactor.core.duration import Duration, duration
+from reactor.core.lineage import Lineage
 from reactor.core.place import Path
 from reactor.core.predicate import named
 from reactor.core.trigger.expression import Trigger
@@ -79,7 +80,8 @@ class Asset:
     """A named thing that code keeps up to date, as the planner and the scheduler see it.
 
     `follow` says whether a change of an upstream launches it; `versioned` that each of its
-    materializations is a new immutable thing. `where` is the file and line it was declared at.
+    materializations is a new immutable thing. `lineage` says which columns it reads; without one it
+    says nothing of them. `where` is the file and line it was declared at.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Asset:
     priority: int = 0
     versioned: bool = False
     max_events: int = 10_000
+    lineage: Lineage | None = None
     owner: str = ""
     doc: str = ""
     where: str = ""
