@@ -9,7 +9,7 @@ told apart by name, and a rename is recognised only where the source numbers its
 A change is breaking when something that worked on the table as it was may now fail or silently read
 something else:
 
-- table_dropped, column_removed, column_renamed: always;
+- table_dropped, table_renamed, column_removed, column_renamed: always;
 - column_retyped: unless every old value keeps its meaning (`widens`: a wider integer or float of
   the same kind, a longer varchar, a numeric with room on both sides of the point);
 - nullability_changed: when nulls may now come; not when they no longer can;
@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal[
     "table_created",
     "table_dropped",
+    "table_renamed",
     "column_added",
     "column_removed",
     "column_renamed",
@@ -74,7 +75,8 @@ class Change:
     """One difference, for reading and for rules: `before` and `after` are text.
 
     For a column: its type; `null` or `not null`; its name if renamed. For a key and an order: the
-    names, separated by commas. `column` is the name before the change, or the new column's.
+    names, separated by commas. For a table: its names, if it was renamed. `column` is the name
+    before the change, or the new column's.
     """
 
     kind: Kind
@@ -154,6 +156,14 @@ def diff(before: TableSchema | None, after: TableSchema | None) -> SchemaChange:
     return SchemaChange(tuple(changes), tuple(dict.fromkeys(touched)))
 
 
+def renamed(change: SchemaChange, old: str, new: str) -> SchemaChange:
+    """A table that was dropped, or created, told as what it was: one table that took a new name.
+
+    Who reads the old name has lost its table, as when it is dropped; the new name is one more.
+    """
+    return replace(change, changes=tuple(_renamed(one, old, new) for one in change.changes))
+
+
 def widens(before: str, after: str) -> bool:
     """Whether each value of type `before` is one of type `after` with the same meaning.
 
@@ -208,6 +218,16 @@ def _whole(before: TableSchema | None, after: TableSchema | None) -> SchemaChang
     return SchemaChange((change,), tuple(column.name for column in table.columns))
 
 
+def _renamed(change: Change, old: str, new: str) -> Change:
+    match change.kind:
+        case "table_dropped":
+            return Change("table_renamed", True, before=old, after=new)
+        case "table_created":
+            return replace(change, before=old, after=new)
+        case _:
+            return change
+
+
 def _renames(before: TableSchema, after: TableSchema) -> dict[str, str]:
     """Old name to new name of the columns that carry the same number in the same table."""
     if before.identity is None or before.identity != after.identity:
@@ -240,8 +260,11 @@ def _described(column: Column) -> str:
 
 
 _SAID: dict[Kind, Callable[[Change], str]] = {
-    "table_created": lambda change: "table created",
+    "table_created": lambda change: (
+        f"table created, renamed from {change.before}" if change.before else "table created"
+    ),
     "table_dropped": lambda change: "table dropped",
+    "table_renamed": lambda change: f"table renamed to {change.after}",
     "column_added": lambda change: f"column {change.column} added ({change.after})",
     "column_removed": lambda change: f"column {change.column} removed",
     "column_renamed": lambda change: f"column {change.before} renamed to {change.after}",

@@ -25,6 +25,7 @@ class Description(BaseModel):
     table: str
     created: bool = False
     dropped: bool = False
+    renamed_to: str = ""
     removed: Names = ()
     renamed: Mapping[str, str] = {}
     retyped: Names = ()
@@ -56,6 +57,8 @@ def _changes(said: Description) -> Iterator[Change]:
         yield Change("table_created", False)
     if said.dropped:
         yield Change("table_dropped", True)
+    if said.renamed_to:
+        yield Change("table_renamed", True, before=said.table, after=said.renamed_to)
     for name in _each(said.removed):
         yield Change("column_removed", True, name)
     for old, new in said.renamed.items():

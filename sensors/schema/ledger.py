@@ -5,6 +5,9 @@ Pure: a look goes in, batches come out; nothing is opened here.
 The position of a sensor has one part a table (or path): its revision and its schema as last
 recorded, which stays when the table is dropped so that revisions go on. One more part, `ALL`, is
 written with the end of the first look: only from then on is an unknown table a new one.
+
+A table is known by its name, since that is what it is read by. One that is gone while its identity
+is found under another name was renamed: the old name says so, and the new one is a table created.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from reactor.core.contract import Column, TableSchema, diff
+from reactor.core.contract import Column, TableSchema, diff, renamed
 from reactor.core.errors import SensorRefused
 from reactor.core.event import Event
 from reactor.ports import Batch, Move
@@ -73,8 +76,9 @@ class Ledger:
         """
         events: list[Event] = []
         moves: list[Move] = []
+        renames = self._renames(look)
         for table in sorted({*look, *filter(self._matches, self._marks)}):
-            mark = self._step(table, look, events, now)
+            mark = self._step(table, look, renames, events, now)
             if mark is not None:
                 moves.append(self._move(table, _MARK.dump_json(mark).decode()))
                 self._marks[table] = mark
@@ -86,7 +90,14 @@ class Ledger:
         if moves:
             yield Batch(self._sensor, tuple(events), tuple(moves))
 
-    def _step(self, table: str, look: Look, events: list[Event], now: datetime) -> Mark | None:
+    def _step(
+        self,
+        table: str,
+        look: Look,
+        renames: Mapping[str, tuple[str, str]],
+        events: list[Event],
+        now: datetime,
+    ) -> Mark | None:
         """The table's new mark, its event appended; None if there is nothing to record."""
         after = look.get(table)
         mark = self._marks.get(table)
@@ -100,10 +111,26 @@ class Ledger:
         if not change:
             new = Mark(mark.revision, after)
             return new if _MARK.dump_python(new) != _MARK.dump_python(mark) else None
+        if table in renames:
+            change = renamed(change, *renames[table])
         revision = mark.revision + 1
         payload = SchemaChanged.of(table, revision, change, before, after)
         events.append(changed(self._sensor, payload, now))
         return Mark(revision, after)
+
+    def _renames(self, look: Look) -> dict[str, tuple[str, str]]:
+        """Old and new name of each table that was renamed since it was recorded, by both names."""
+        lost = {
+            mark.table.identity: name
+            for name, mark in self._marks.items()
+            if mark.table is not None and name not in look and self._matches(name)
+        }
+        found: dict[str, tuple[str, str]] = {}
+        for name, table in look.items():
+            old = lost.get(table.identity) if table and table.identity is not None else None
+            if old is not None:
+                found[old] = found[name] = (old, name)
+        return found
 
     def _move(self, part: str, after: str) -> Move:
         move = Move(part, self._texts.get(part), after)

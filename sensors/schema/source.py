@@ -103,8 +103,9 @@ class SchemaChanges(Source):
         Args:
             table: the table or path; or one mapping that says all.
             changes: `removed`, `added`, `retyped`, `nullable` name columns; `renamed` maps old
-                names to new; `created`, `dropped` are true or false; `changes` lists `Change`s
-                exactly. A whole `SchemaChanged`, as fields, will do as well.
+                names to new; `created`, `dropped` are true or false; `renamed_to` is a table's
+                new name; `changes` lists `Change`s exactly. A whole
+                `SchemaChanged`, as fields, will do as well.
 
         Raises: ValueError if no change is described.
         """

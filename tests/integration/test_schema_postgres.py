@@ -126,6 +126,26 @@ async def test_a_table_made_anew_as_it_was_is_no_change_and_renames_go_on(
     assert said(desk) == ["public.orders@1 public.orders: column note renamed to remark"]
 
 
+async def test_a_renamed_table_says_its_new_name_even_if_it_was_renamed_meanwhile(
+    url: str, shop: Any
+) -> None:
+    desk = Recorder()
+    async with running(watching(url, tables="*.*"), desk):
+        await desk.looked()
+        await shop("CREATE SCHEMA sales", "ALTER TABLE orders RENAME TO purchases")
+        await desk.until(lambda: len(desk.events) == 2)
+    await shop("ALTER TABLE purchases SET SCHEMA sales")
+    again = desk.again()
+    async with running(watching(url, tables="*.*"), again):
+        await again.until(lambda: len(again.events) == 2)
+    assert said(desk) + said(again) == [
+        "public.orders@1 public.orders: table renamed to public.purchases",
+        "public.purchases@1 public.purchases: table created, renamed from public.orders",
+        "public.purchases@2 public.purchases: table renamed to sales.purchases",
+        "sales.purchases@1 sales.purchases: table created, renamed from public.purchases",
+    ]
+
+
 async def test_only_what_the_pattern_names_is_watched(url: str, shop: Any) -> None:
     await shop("CREATE SCHEMA sales", "CREATE SCHEMA sales_old", "CREATE TABLE sales.a_b (id int)")
     desk = Recorder()

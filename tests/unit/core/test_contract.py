@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.core.contract import Change, Column, SchemaChange, TableSchema, diff, widens
+from reactor.core.contract import Change, Column, SchemaChange, TableSchema, diff, renamed, widens
 
 NAMES = ["a", "b", "c", "d", "e"]
 TYPES = ["integer", "bigint", "text", "numeric(10, 2)"]
@@ -204,6 +204,14 @@ def test_a_table_that_came_or_went_is_one_change_with_all_its_columns() -> None:
     assert only(ORDERS, None) == Change("table_dropped", True)
     assert diff(None, ORDERS).columns == diff(ORDERS, None).columns == ("id", "amount")
     assert not diff(None, None)
+
+
+def test_a_renamed_table_breaks_its_readers_and_says_its_new_name() -> None:
+    gone, come = (renamed(diff(*two), "a", "b") for two in ((ORDERS, None), (None, ORDERS)))
+    assert gone.changes == (Change("table_renamed", True, before="a", after="b"),)
+    assert come.changes == (Change("table_created", False, before="a", after="b"),)
+    assert gone.columns == come.columns == ("id", "amount")
+    assert (str(gone), str(come)) == ("table renamed to b", "table created, renamed from a")
 
 
 def test_columns_in_another_order_are_said_and_break_nobody() -> None:

@@ -88,6 +88,10 @@ def test_a_test_event_may_be_described_in_any_of_these_ways() -> None:
     assert not exact.data.breaking
     as_json = SHOP.event({"table": "public.orders", "renamed": {"a": "b"}})
     assert as_json.data.columns == ("a", "b")
+    moved = SHOP.event("public.orders", renamed_to="public.sales")
+    assert moved.data.changes == (
+        Change("table_renamed", True, before="public.orders", after="public.sales"),
+    )
     whole = SHOP.event(exact.data.model_dump(mode="json"))
     assert whole.data == exact.data
     numbered = SHOP.event(
