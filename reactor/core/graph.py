@@ -11,10 +11,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TypeVar
 
-from reactor.core.asset import INJECTED, Asset, Rule
+from reactor.core.asset import INJECTED, Asset, Rule, Upstream
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.trigger.expression import AssetEvents, Source, leaves, same_sensor
 
@@ -50,10 +51,9 @@ class Graph:
         problems: list[Problem] = []
         by_name = _unique(assets, "asset", problems)
         rules_by_name = _unique(rules, "rule", problems)
-        _check_upstreams(by_name, problems)
+        down = _downstream(by_name, problems)
         _check_rules(rules_by_name, by_name, problems)
         found = _sensors(sensors, rules_by_name, problems)
-        down = _downstream(by_name)
         if not problems:
             problems.extend(_cycles(by_name))
         if problems:
@@ -106,12 +106,34 @@ class Graph:
 
 
 def _fingerprint(assets: Iterable[Asset], rules: Iterable[Rule]) -> str:
-    """Names all that a plan follows from, and nothing that changes with the process or the file."""
-    lines = [str(replace(asset, owner="", doc="", where="")) for asset in assets]
+    """Names all that a plan follows from, and nothing that changes with the process or the file.
+
+    Cost: of the policies, which many assets share, each is written out once.
+    """
+    policy = [attrgetter(each.name) for each in fields(Asset) if each.name not in _APART]
+    edge = [attrgetter(each.name) for each in fields(Upstream) if each.name != "name"]
+    known: dict[tuple[int, ...], str] = {}
+    lines: list[str] = []
+    for asset in assets:
+        above = asset.upstream
+        values = [read(asset) for read in policy]
+        for read in edge:
+            values += map(read, above)
+        # By identity: the values outlive the call, and hashing them would cost as much as this.
+        key = tuple(map(id, values))
+        text = known.get(key)
+        if text is None:
+            text = known[key] = str(values)
+        lines.append(f"{asset.name!r} {[*map(_NAME, above)]} {text}")
     for rule in rules:
-        policy = (rule.fingerprint, rule.assets, rule.pending.value, rule.priority, rule.observe)
-        lines.append(f"{rule.name} {policy}")
+        about = (rule.fingerprint, rule.assets, rule.pending.value, rule.priority, rule.observe)
+        lines.append(f"{rule.name!r} {about}")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+_NAME = attrgetter("name")
+_APART = ("name", "upstream", "owner", "doc", "where")
+"""What of an asset is written by itself, or is nothing that a plan follows from."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -131,19 +153,6 @@ def _unique(items: Sequence[Named], what: str, problems: list[Problem]) -> dict[
             also = f"the other is at {first.where}" if first.where else "names are unique"
             problems.append(Problem(f"two {what}s are called {item.name}", item.where, also))
     return found
-
-
-def _check_upstreams(assets: Mapping[str, Asset], problems: list[Problem]) -> None:
-    for asset in assets.values():
-        for upstream in asset.upstream:
-            if upstream.name not in assets:
-                problems.append(
-                    Problem(
-                        f"{asset.name} asks for {upstream.name}, which is no asset",
-                        asset.where,
-                        nearest(upstream.name, [*assets, *INJECTED]),
-                    )
-                )
 
 
 def _check_rules(
@@ -194,17 +203,25 @@ def _sensors(
     return found
 
 
-def _downstream(assets: Mapping[str, Asset]) -> dict[str, tuple[str, ...]]:
+def _downstream(assets: Mapping[str, Asset], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+    """Who reads each asset, in the order of declaration."""
     down: dict[str, list[str]] = {name: [] for name in assets}
-    for asset in assets.values():
+    for name, asset in assets.items():
         for upstream in asset.upstream:
-            if upstream.name in down:
-                down[upstream.name].append(asset.name)
-    return {name: tuple(children) for name, children in down.items()}
+            readers = down.get(upstream.name)
+            if readers is not None:
+                readers.append(name)
+                continue
+            what = f"{name} asks for {upstream.name}, which is no asset"
+            hint = nearest(upstream.name, [*assets, *INJECTED])
+            problems.append(Problem(what, asset.where, hint))
+    return {name: tuple(readers) for name, readers in down.items()}
 
 
 def _cycles(assets: Mapping[str, Asset]) -> list[Problem]:
     """One problem for each cycle that a depth-first walk closes, with the cycle printed."""
+    if _upstreams_first(assets):
+        return []
     problems: list[Problem] = []
     done: set[str] = set()
     for start in assets:
@@ -226,3 +243,14 @@ def _cycles(assets: Mapping[str, Asset]) -> list[Problem]:
                 stack.append((name, True))
                 stack.extend((upstream.name, False) for upstream in assets[name].upstream)
     return problems
+
+
+def _upstreams_first(assets: Mapping[str, Asset]) -> bool:
+    """Whether all assets were declared below what they read, so that no walk is needed."""
+    above: set[str] = set()
+    for asset in assets.values():
+        for upstream in asset.upstream:
+            if upstream.name not in above:
+                return False
+        above.add(asset.name)
+    return True

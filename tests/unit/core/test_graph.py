@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +159,63 @@ def test_affected_is_what_can_be_reached_each_once_in_topological_order(seed: in
     for place, name in enumerate(order):
         above = {up.name for up in graph.assets[name].upstream} & reached
         assert above <= set(order[:place]), (order, name)
+
+
+POLICIES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "follow": st.booleans(),
+        "retry": st.builds(Retry, st.integers(0, 2), st.sampled_from(["1s", "2s"])),
+        "pool": st.sampled_from([None, "p", "q"]),
+        "priority": st.integers(0, 2),
+        "versioned": st.booleans(),
+        "max_events": st.sampled_from([1_000_000, 2_000_000]),
+        "owner": st.sampled_from(["", "o"]),
+        "where": st.sampled_from(["", "f.py:1"]),
+    },
+)
+
+
+@st.composite
+def few_assets(draw: st.DrawFn) -> list[Asset]:
+    """Up to three assets in the order of their names, each made of values of its own."""
+    made: list[Asset] = []
+    for name in "abc"[: draw(st.integers(1, 3))]:
+        above = [Upstream(each.name, draw(st.booleans())) for each in made if draw(st.booleans())]
+        made.append(Asset(name, tuple(above), **draw(POLICIES)))
+    return made
+
+
+@given(few_assets(), few_assets())
+@examples(300)
+def test_fingerprints_are_equal_exactly_when_all_that_a_plan_follows_from_is(
+    some: list[Asset], others: list[Asset]
+) -> None:
+    def told(assets: list[Asset]) -> list[Asset]:
+        return [replace(each, owner="", doc="", where="") for each in assets]
+
+    def fingerprint(assets: list[Asset]) -> str:
+        return Graph.of("g", assets, []).fingerprint
+
+    assert (fingerprint(some) == fingerprint(others)) is (told(some) == told(others))
+    assert fingerprint(some) == fingerprint(told(deepcopy(some)))
+
+
+def test_the_fingerprint_is_the_same_in_another_process() -> None:
+    program = (
+        "from tests.unit.core.stage import drawn, rule\n"
+        "print(drawn('raw, clean(raw?), sums(raw clean)', rule('raw')).fingerprint)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    mine = drawn("raw, clean(raw?), sums(raw clean)", rule("raw")).fingerprint
+    assert said == f"{mine}\n"
 
 
 def test_the_fingerprint_follows_the_plan_and_not_the_file() -> None:
