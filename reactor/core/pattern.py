@@ -29,18 +29,51 @@ def searcher(pattern: str) -> Callable[[str], bool]:
 
     Cost: O(length of the text). Raises: ValueError, with the reason and what to do.
     """
+    search: Callable[[bytes], Any] = _compiled(pattern, groups=False).search
+    return lambda text: search(_encoded(text)) is not None
+
+
+def finder(pattern: str) -> tuple[tuple[str, ...], Callable[[str], tuple[str, ...] | None]]:
+    """The names of the groups of `pattern`, and a function that finds what they take of a text.
+
+    An only group may be without a name, and is then called "". The function answers None if the
+    pattern is not found, or a group took no part in it. Cost: O(length of the text). Raises:
+    ValueError, with the reason and what to do; also without a group, or with several of no name.
+    """
+    compiled = _compiled(pattern, groups=True)
+    places = sorted((place, name) for name, place in compiled.groupindex.items())
+    if not places and compiled.groups != 1:
+        raise ValueError(
+            f"the pattern {pattern!r} has {compiled.groups or 'no'} groups:"
+            " one of them must be the key, as in (?P<key>[^/]+)"
+        )
+    numbers = [place for place, _ in places] or [1]
+
+    def find(text: str) -> tuple[str, ...] | None:
+        found = compiled.search(_encoded(text))
+        taken: list[bytes | None] = [found.group(number) for number in numbers] if found else []
+        parts = [part.decode("utf-8", "surrogatepass") for part in taken if part is not None]
+        return tuple(parts) if len(parts) == len(numbers) else None
+
+    return tuple(name for _, name in places) or ("",), find
+
+
+def _compiled(pattern: str, groups: bool) -> Any:
     if len(pattern) > LONGEST:
         raise ValueError(f"a pattern of {len(pattern):,} characters: at most {LONGEST:,}")
     options = re2.Options()
-    options.log_errors, options.never_capture, options.max_mem = False, True, MEMORY
+    options.log_errors, options.never_capture, options.max_mem = False, not groups, MEMORY
     try:
-        search: Callable[[bytes], Any] = re2.compile(pattern, options).search
+        return re2.compile(pattern, options)
     except UnicodeEncodeError:
         raise ValueError(f"the pattern {pattern!r} is no text that can be encoded") from None
     except re2.error as error:
         raise ValueError(f"the pattern {pattern!r}: {_reason(pattern, error)}") from None
+
+
+def _encoded(text: str) -> bytes:
     # Decoded JSON may hold half of a character, which no encoding takes otherwise.
-    return lambda text: search(text.encode("utf-8", "surrogatepass")) is not None
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _reason(pattern: str, error: Exception) -> str:

@@ -29,7 +29,7 @@ from cronsim import CronSim, CronSimError
 
 from reactor.core.duration import spoken
 from reactor.core.instant import MICROSECOND, instant, micros
-from reactor.core.zone import offset, shift, wall, zone_of
+from reactor.core.zone import offset, shift, showing, wall, zone_of
 
 # Whether an expression ever comes is asked from here: no clock is read, and within 50 years of it
 # each date falls on each day of the week.
@@ -82,7 +82,7 @@ class Cron:
         """Each wall time that matches, once a day, whatever the clocks do."""
         last = moment
         for shown in CronSim(text, wall(self.zone, moment)):
-            at = self._instant(shown)
+            at = showing(self.zone, shown)
             if at > last:
                 yield at
                 last = at
@@ -106,14 +106,6 @@ class Cron:
                 last = at
             else:
                 return
-
-    def _instant(self, shown: datetime) -> datetime:
-        """When the clocks show it, the first time; if they never do, the end of the gap."""
-        first, second = (
-            shown.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)
-        )
-        # Source: PEP 495. In a gap the two lie on both sides of it, in the reverse order.
-        return first if first <= second else shift(self.zone, second, first) or first
 
     def _matches(self, text: str, at: datetime) -> bool:
         shown = wall(self.zone, at)

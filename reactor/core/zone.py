@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _SECOND = timedelta(seconds=1)
@@ -28,6 +28,13 @@ def wall(zone: ZoneInfo, at: datetime) -> datetime:
 def offset(zone: ZoneInfo, at: datetime) -> timedelta:
     """How far the clocks are ahead of UTC at `at`."""
     return at.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def showing(zone: ZoneInfo, face: datetime) -> datetime:
+    """When the clocks show it (naive), the first time; if they never do, the end of the gap."""
+    first, second = (face.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    # Source: PEP 495. In a gap the two lie on both sides of it, in the reverse order.
+    return first if first <= second else shift(zone, second, first) or first
 
 
 def shift(zone: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
