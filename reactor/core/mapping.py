@@ -35,6 +35,9 @@ class Mapping:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The downstream keys that read upstream partition `key`, in order; None: all known ones.
 
@@ -54,7 +57,7 @@ class Mapping:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Same(Mapping):
     """Each downstream partition reads the upstream partition of the same key."""
 
@@ -79,7 +82,7 @@ class Same(Mapping):
         return "" if alike else "they have no key in common"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Rollup(Mapping):
     """Longer windows read the shorter ones that have time in common with them: days into a month.
 
@@ -108,7 +111,7 @@ class Rollup(Mapping):
         return ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Drilldown(Mapping):
     """Shorter windows read the longer one that they lie in: each day reads its month."""
 
@@ -132,7 +135,7 @@ class Drilldown(Mapping):
         return ""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Offset(Mapping):
     """A window reads the upstream window `first` after it: `Offset(-1)` reads yesterday.
 
@@ -169,7 +172,7 @@ class Offset(Mapping):
         return "" if above.grid == below.grid else "it is between windows of one kind and zone"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class All(Mapping):
     """Each downstream partition (or the asset, if it has none) reads all upstream ones."""
 
@@ -227,7 +230,7 @@ class _Table:
         return ""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Mapped(_Table, Mapping):
     """An upstream key leads to the downstream key or keys that a dict or a function says.
 
@@ -259,7 +262,7 @@ class Mapped(_Table, Mapping):
         return _LONE if below is None else self._unknown(above, below)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Keys(_Table, Mapping):
     """The upstream has no partitions, and says which keys changed: `Output(changed=["eu"])`.
 

@@ -95,6 +95,9 @@ class Partitions:
     how: By | None
     """How events are mapped, if that was said."""
 
+    def __repr__(self) -> str:
+        return str(self)
+
     @property
     def maps(self) -> bool:
         """Whether it is known how an event is mapped."""
@@ -185,7 +188,7 @@ class Partitions:
         return f"{kind}({', '.join(arguments)}){how}"
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Static(Partitions):
     """Partitions that are known beforehand, in their order: `Static("eu", "us")`.
 
@@ -229,7 +232,7 @@ class Static(Partitions):
         return self.names[low : high + 1]
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Dynamic(Partitions):
     """Partitions that come into being with the first event of each; `name` tells kinds apart.
 

@@ -248,15 +248,15 @@ class Windowed(Partitions):
         """When the window of a key begins. Raises: ValueError if there is none."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Hourly(Windowed):
     """The hours from the one in which `start` lies: keys such as `2026-01-05T03`."""
 
     start: str
     zone: str
     how: By | None
-    _first: datetime = field(repr=False, compare=False)
-    _tz: ZoneInfo = field(repr=False, compare=False)
+    _first: datetime = field(compare=False)
+    _tz: ZoneInfo = field(compare=False)
 
     noun = "hour"
     _example = "2026-01-05T03"
@@ -362,15 +362,15 @@ class _Dated(Windowed):
         """The first day of the window of a key. Raises: ValueError if there is none."""
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Daily(_Dated):
     """The days from the one in which `start` lies: keys such as `2026-01-05`."""
 
     start: str
     zone: str
     how: By | None
-    _first: datetime = field(repr=False, compare=False)
-    _tz: ZoneInfo = field(repr=False, compare=False)
+    _first: datetime = field(compare=False)
+    _tz: ZoneInfo = field(compare=False)
 
     noun = "day"
     _example = "2026-01-05"
@@ -395,15 +395,15 @@ class Daily(_Dated):
         return date.fromisoformat(key)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Weekly(_Dated):
     """The weeks (ISO 8601, from Monday) from the one in which `start` lies: `2026-W05`."""
 
     start: str
     zone: str
     how: By | None
-    _first: datetime = field(repr=False, compare=False)
-    _tz: ZoneInfo = field(repr=False, compare=False)
+    _first: datetime = field(compare=False)
+    _tz: ZoneInfo = field(compare=False)
 
     noun = "week"
     _example = "2026-W05"
@@ -429,15 +429,15 @@ class Weekly(_Dated):
         return date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Monthly(_Dated):
     """The months from the one in which `start` lies: keys such as `2026-01`."""
 
     start: str
     zone: str
     how: By | None
-    _first: datetime = field(repr=False, compare=False)
-    _tz: ZoneInfo = field(repr=False, compare=False)
+    _first: datetime = field(compare=False)
+    _tz: ZoneInfo = field(compare=False)
 
     noun = "month"
     _example = "2026-01"
@@ -462,7 +462,7 @@ class Monthly(_Dated):
         return date(int(key[:4]), int(key[5:]), 1)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Windows(Windowed):
     """What the ticks of a cron expression cut time into, from the first at or after `start`.
 
@@ -474,9 +474,9 @@ class Windows(Windowed):
     start: str
     zone: str
     how: By | None
-    _first: datetime = field(repr=False, compare=False)
-    _tz: ZoneInfo = field(repr=False, compare=False)
-    _ticks: Cron = field(repr=False, compare=False)
+    _first: datetime = field(compare=False)
+    _tz: ZoneInfo = field(compare=False)
+    _ticks: Cron = field(compare=False)
 
     noun = "window"
     _example = "2026-01-05T06:00+00:00"

@@ -259,6 +259,7 @@ def test_the_last_seven_days_are_read_by_the_seven_days_that_follow() -> None:
     ],
 )
 def test_mappings_read_like_what_made_them(mapping: Mapping) -> None:
-    again = eval(str(mapping))
+    again = eval(repr(mapping))
+    assert str(mapping) == repr(mapping)
     assert again == mapping
     assert hash(again) == hash(mapping)

@@ -163,7 +163,7 @@ def test_partitions_read_like_what_made_them() -> None:
     ]
     names = {"Static": Static, "Dynamic": Dynamic, "Daily": Daily, "field": field, "meta": meta}
     for partitions in made:
-        assert eval(str(partitions), names) == partitions
+        assert eval(repr(partitions), names) == partitions
         assert hash(eval(str(partitions), names)) == hash(partitions)
 
 

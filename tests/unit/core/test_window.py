@@ -259,5 +259,5 @@ def test_windows_read_like_what_made_them() -> None:
     ]
     names = {kind.__name__: kind for kind in (Hourly, Daily, Windows)}
     for windows in made:
-        assert eval(str(windows), names) == windows
+        assert eval(repr(windows), names) == windows
         assert hash(eval(str(windows), names)) == hash(windows)
