@@ -14,6 +14,8 @@ from typing import Any
 
 from reactor.core.duration import Duration, duration
 from reactor.core.lineage import Lineage
+from reactor.core.mapping import Mapping
+from reactor.core.partition import Partitions
 from reactor.core.place import Path
 from reactor.core.predicate import named
 from reactor.core.trigger.expression import Trigger
@@ -24,10 +26,14 @@ INJECTED = ("event", "events", "partition", "context")
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """An asset that another one reads; `optional` if it may be missing."""
+    """An asset that another one reads; `optional` if it may be missing.
+
+    `mapping` says which of its partitions are read, where one of the two has partitions.
+    """
 
     name: str
     optional: bool = False
+    mapping: Mapping | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -93,6 +99,7 @@ class Asset:
     priority: int = 0
     versioned: bool = False
     max_events: int = 10_000
+    partitions: Partitions | None = None
     lineage: Lineage | None = None
     owner: str = ""
     doc: str = ""
@@ -116,7 +123,8 @@ class Rule:
     """A named trigger and the assets it launches.
 
     `partition` maps an event to a partition key: a `field` path or a function of the event.
-    `observe` records what it would launch, and launches nothing.
+    `observe` records what it would launch, and launches nothing. `schema` marks one that nobody
+    wrote (reader.py): of its assets, a change launches those that read what changed.
     """
 
     name: str
@@ -127,6 +135,7 @@ class Rule:
     priority: int = 0
     observe: bool = False
     where: str = ""
+    schema: bool = False
 
     @property
     def fingerprint(self) -> str:
