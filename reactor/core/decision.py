@@ -14,7 +14,7 @@ from typing import Any
 from reactor.core.event import Event
 from reactor.core.ranges import Range, Ranges
 from reactor.core.run import Run, Step
-from reactor.core.state import Alert, Change
+from reactor.core.state import Alert, Backfill, Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,56 @@ class SetPaused:
     paused: bool
 
 
-Input = Arrived | Finished | Restarted | CancelRun | ResumeRun | Materialize | SetPaused
+@dataclass(frozen=True, slots=True)
+class StartBackfill:
+    """An operator wants partitions brought up to date as one thing, `limit` runs at a time.
+
+    `token` is a name that whoever asks chose: the same one twice is one backfill.
+    """
+
+    assets: tuple[str, ...]
+    partitions: tuple[str, ...]
+    limit: int = 4
+    downstream: bool = True
+    reason: str = ""
+    token: str = ""
+
+
+class Order(StrEnum):
+    """What an operator may have done with a backfill."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class SetBackfill:
+    """An operator pauses, resumes or cancels a backfill that has not ended."""
+
+    id: int
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBackfill:
+    """An operator lets an ended backfill go on; its row comes from the store."""
+
+    row: Backfill
+
+
+Input = (
+    Arrived
+    | Finished
+    | Restarted
+    | CancelRun
+    | ResumeRun
+    | Materialize
+    | SetPaused
+    | StartBackfill
+    | SetBackfill
+    | RetryBackfill
+)
 
 
 @dataclass(frozen=True, slots=True)

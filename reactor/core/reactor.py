@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import assert_never
 
 from reactor.core.asset import Pending, Rule
+from reactor.core.backfill import LAST, Backfills, rule_name
 from reactor.core.decision import (
     Arrived,
     CancelRun,
@@ -30,7 +31,10 @@ from reactor.core.decision import (
     Materialize,
     Restarted,
     ResumeRun,
+    RetryBackfill,
+    SetBackfill,
     SetPaused,
+    StartBackfill,
 )
 from reactor.core.demand import Launch
 from reactor.core.engine import Engine, Group, Waiting
@@ -38,7 +42,7 @@ from reactor.core.graph import Graph
 from reactor.core.plan import plan
 from reactor.core.ranges import Ranges, ranges, union
 from reactor.core.scheduler import Scheduler
-from reactor.core.state import Pause, State, Table
+from reactor.core.state import Backfill, Pause, State, Table
 
 BY_HAND = "by hand"
 """The rule name of runs that an operator launched."""
@@ -52,6 +56,7 @@ class Reactor:
         self.state = state if state is not None else State()
         self._engine = Engine(graph, self.state)
         self._scheduler = Scheduler(graph, self.state, slots)
+        self._backfills = Backfills(self.state, self._scheduler, self._fill)
 
     def receive(self, inputs: Sequence[Input], now: datetime) -> Decision:
         """Decides upon all that waits.
@@ -75,7 +80,7 @@ class Reactor:
             self._launch(fired, now)
             scheduler.settle(now)
             happened = scheduler.happened()
-            if not happened:
+            if not self._backfills.settle(now) and not happened:
                 break
             for event in happened:
                 engine.arrive(event.source, [event], now)
@@ -97,6 +102,7 @@ class Reactor:
         self.state.undo(decision.facts.changes)
         self._engine.reload()
         self._scheduler.reload()
+        self._backfills.reload()
 
     def drain(self) -> None:
         """Starts nothing more; what runs may end and be recorded."""
@@ -142,16 +148,23 @@ class Reactor:
                 self._scheduler.cancel(run, reason, now)
             case ResumeRun():
                 self._scheduler.resume(each, now)
+                self._backfills.resumed(each.run)
             case Materialize():
                 self._by_hand(each, now)
-            case SetPaused(kind, name, paused):
-                if not paused:
-                    self.state.drop(Table.PAUSE, kind, name)
-                elif self.state.get(Table.PAUSE, kind, name) is None:
-                    self.state.put(Table.PAUSE, (kind, name), Pause(kind, name, now))
-                self._scheduler.pauses_changed()
+            case SetPaused():
+                self._pause(each, now)
+            case StartBackfill() | SetBackfill() | RetryBackfill():
+                self._backfills.take(each, now)
             case _:
                 assert_never(each)
+
+    def _pause(self, command: SetPaused, now: datetime) -> None:
+        key = (command.kind, command.name)
+        if not command.paused:
+            self.state.drop(Table.PAUSE, *key)
+        elif self.state.get(Table.PAUSE, *key) is None:
+            self.state.put(Table.PAUSE, key, Pause(*key, now))
+        self._scheduler.pauses_changed()
 
     def _by_hand(self, command: Materialize, now: datetime) -> None:
         # A command may have waited while the asset was removed from the pipeline.
@@ -163,6 +176,16 @@ class Reactor:
         launch = Launch(made, because=command.reason, pending=Pending.QUEUE)
         self._scheduler.launch(launch, now)
 
+    def _fill(self, backfill: Backfill, partition: str, now: datetime) -> int | None:
+        """Launches one partition of a backfill; None if the pipeline has no such partition."""
+        roots = [name for name in backfill.assets if name in self.graph.assets]
+        if not roots:
+            return None
+        rule = rule_name(backfill.id)
+        because = f"because {rule} covers {partition}"
+        made = plan(self.graph, rule, roots, because, partition, backfill.downstream)
+        return self._scheduler.launch(Launch(made, because=because, priority=LAST), now)
+
     def _plan_again(self, now: datetime) -> None:
         """Plans anew, on a changed pipeline, the runs of which nothing has begun."""
         for run in self._scheduler.outdated():
@@ -172,7 +195,7 @@ class Reactor:
                 continue
             events = self._scheduler.supersede(run.id, now, "planned again on a changed pipeline")
             names = [root.asset for root in roots]
-            below = run.rule != BY_HAND or not all(work.root for work in run.works)
+            below = run.rule in self.graph.rules or not all(work.root for work in run.works)
             made = plan(self.graph, run.rule, names, roots[0].because, run.partition, below)
             pending = rule.pending if rule else Pending.QUEUE
             launch = Launch(made, events, run.key, run.because, run.priority, pending)

@@ -145,7 +145,8 @@ class Backfill:
     """A range of partitions that is brought up to date as one thing, `limit` at a time.
 
     `next` is the place, in `partitions`, of the first that was not launched yet; `done` counts
-    those that ended, `failed` names those of them that did not end well.
+    those that ended, `failed` names those of them that did not end well. `token` is what whoever
+    asked for it called it.
     """
 
     id: int
@@ -160,6 +161,12 @@ class Backfill:
     next: int = 0
     done: int = 0
     failed: tuple[str, ...] = ()
+    token: str = ""
+
+    @property
+    def running(self) -> int:
+        """How many partitions are launched and have not ended."""
+        return self.next - self.done
 
 
 class Change(NamedTuple):
@@ -219,6 +226,15 @@ class State:
         if row is not None:
             self._before[table].setdefault(key, row)
             self._forgotten[table][key] = row
+
+    def forgotten(self, table: Table) -> list[Any]:
+        """The rows that were let go of this turn, as the store keeps them."""
+        return list(self._forgotten[table].values())
+
+    def changed(self, table: Table) -> list[Any]:
+        """The rows that were set this turn and are held."""
+        rows = self.rows[table]
+        return [rows[key] for key in self._before[table] if key in rows]
 
     def next(self, counter: str) -> int:
         """The next number of a counter, from 1."""

@@ -281,12 +281,13 @@ def _backfill(row: Backfill) -> Values:
         row.next,
         row.done,
         to_text(row.failed),
+        row.token,
     )
 
 
 def _decode_backfill(values: Sequence[Any]) -> tuple[Key, Any]:
     id, assets, partitions, limit, downstream, status, reason, created = values[:8]
-    finished, following, done, failed = values[8:]
+    finished, following, done, failed, token = values[8:]
     row = Backfill(
         id,
         tuple(from_text(assets)),
@@ -300,6 +301,7 @@ def _decode_backfill(values: Sequence[Any]) -> tuple[Key, Any]:
         following,
         done,
         tuple(from_text(failed)),
+        token,
     )
     return (id,), row
 

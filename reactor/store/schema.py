@@ -246,6 +246,8 @@ backfill = Table(
     _number("next"),
     _number("done"),
     _text("failed"),
+    _text("token"),
+    Index("backfill_token", "token"),
 )
 """A range of partitions that is brought up to date as one thing, a few at a time."""
 

@@ -273,7 +273,7 @@ class Play:
         keys = (name or "", str(data))
         status = BackfillStatus.PAUSED if a % 2 else BackfillStatus.RUNNING
         row = Backfill(
-            id, ("raw",), keys, a, a % 3 == 0, status, at(a), "why", None, 1, 1, keys[1:]
+            id, ("raw",), keys, a, a % 3 == 0, status, at(a), "why", None, 1, 1, keys[1:], str(a)
         )
         self.state.put(Table.BACKFILL, (id,), row)
 

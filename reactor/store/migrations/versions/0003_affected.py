@@ -59,5 +59,7 @@ def upgrade() -> None:
         sa.Column("next", NUMBER, nullable=False),
         sa.Column("done", NUMBER, nullable=False),
         sa.Column("failed", sa.Text, nullable=False),
+        sa.Column("token", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("backfill_token", "backfill", ["token"])
