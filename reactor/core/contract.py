@@ -11,7 +11,8 @@ something else:
 
 - table_dropped, table_renamed, column_removed, column_renamed: always;
 - column_retyped: unless every old value keeps its meaning (`widens`: a wider integer or float of
-  the same kind, a longer varchar, a numeric with room on both sides of the point);
+  the same kind, a longer varchar, a numeric with room on both sides of the point, an enumeration
+  with more values);
 - nullability_changed: when nulls may now come; not when they no longer can;
 - key_changed: when the columns of the old key need not be unique any more;
 - table_created, column_added, columns_reordered: never; columns are read by name.
@@ -22,7 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 Kind = Literal[
     "table_created",
@@ -109,6 +110,20 @@ class SchemaChange:
         return "; ".join(map(str, self.changes))
 
 
+@runtime_checkable
+class TableChanged(Protocol):
+    """What the payload of a schema sensor's event says. The shapes may be unknown (None)."""
+
+    @property
+    def table(self) -> str: ...
+    @property
+    def changes(self) -> tuple[Change, ...]: ...
+    @property
+    def before(self) -> TableSchema | None: ...
+    @property
+    def after(self) -> TableSchema | None: ...
+
+
 def diff(before: TableSchema | None, after: TableSchema | None) -> SchemaChange:
     """What turned `before` into `after`; None is a table that does not exist.
 
@@ -169,11 +184,14 @@ def widens(before: str, after: str) -> bool:
 
     A short list on purpose, and what is not on it counts as breaking: integers to wider integers,
     floats to wider floats, varchar(n) to varchar(m >= n) or text, numeric(p, s) to one with at
-    least as many digits before and after the point. An integer to a float is not: it is rounded.
+    least as many digits before and after the point, enum(a, b) to one that lists these and more. An
+    integer to a float is not: it is rounded.
     """
     for chain in _CHAINS:
         if before in chain and after in chain:
             return chain[before] <= chain[after]
+    if before.startswith("enum(") and after.startswith("enum("):
+        return _listed(before) <= _listed(after)
     (kind, limits), (wider, room) = _parsed(before), _parsed(after)
     if kind in _VARCHAR:
         if wider == "text":
@@ -194,7 +212,7 @@ _CHAINS: Sequence[dict[str, int]] = (
         "int8": 1, "tinyint": 1,
         "int16": 2, "smallint": 2,
         "int32": 4, "integer": 4, "int": 4,
-        "int64": 8, "bigint": 8,
+        "int64": 8, "bigint": 8, "long": 8,
     },
     {"uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8},
     {"halffloat": 2, "real": 4, "float": 4, "double": 8, "double precision": 8},
@@ -207,6 +225,11 @@ def _parsed(text: str) -> tuple[str, tuple[int, ...]]:
     if match is None:
         return text, ()
     return match[1], tuple(int(number) for number in match[2].split(",") if number.strip())
+
+
+def _listed(enum: str) -> set[str]:
+    """The values of an enumeration: `enum(new, paid)`."""
+    return set(enum.removeprefix("enum(").removesuffix(")").split(", "))
 
 
 def _whole(before: TableSchema | None, after: TableSchema | None) -> SchemaChange:

@@ -1,0 +1,112 @@
+"""Who reads which tables by name, and the rules by which changes of these tables reach them.
+
+Knows: the lineage of assets, names of tables, sensors that see tables change. Refuses to know: what
+a change means for a reader (breach.py), and what is held because of it (hold.py).
+
+A table that assets read is a name in `Lineage.reads` that is no asset. Each schema sensor of a
+pipeline whose assets read tables has one rule of its own, which nobody wrote: it lets in what
+happens to a table that is read, so that such an event is recorded and has a fate as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reactor.core.asset import Asset, Rule
+from reactor.core.contract import TableChanged
+from reactor.core.event import Event
+from reactor.core.lineage import Lineage, same_table, table_key
+from reactor.core.predicate import ALONE, Build, Predicate, Test
+from reactor.core.trigger.expression import Source, Where, leaves
+
+_SAYS = frozenset({"table", "changes", "before", "after"})
+"""What the payload of a sensor that sees tables change has."""
+
+
+class Readers:
+    """The assets that read tables by name, in the order of declaration."""
+
+    def __init__(self, assets: Mapping[str, Asset]) -> None:
+        self._by_key: dict[str, dict[str, Lineage]] = {}
+        self.tables: dict[tuple[str, str], None] = {}
+        """Each name that is read, with the schema that it may leave out."""
+        self.names: tuple[str, ...] = tuple(self._found(assets))
+
+    def _found(self, assets: Mapping[str, Asset]) -> Iterator[str]:
+        for name, asset in assets.items():
+            lineage = outside(asset.lineage, assets)
+            if lineage is None:
+                continue
+            for source in lineage.reads:
+                self._by_key.setdefault(table_key(source), {})[name] = lineage
+                self.tables.setdefault((source, lineage.schema))
+            yield name
+
+    def of(self, table: str) -> Mapping[str, Lineage]:
+        """Who may read a table, by its name. Cost: O(1)."""
+        return self._by_key.get(table_key(table), {})
+
+
+def outside(lineage: Lineage | None, assets: Mapping[str, Asset]) -> Lineage | None:
+    """The lineage as far as it is of tables that no asset makes; None if it is of none."""
+    if lineage is None:
+        return None
+    reads = {name: columns for name, columns in lineage.reads.items() if name not in assets}
+    return replace(lineage, reads=reads) if reads else None
+
+
+@dataclass(frozen=True, slots=True)
+class IsRead(Predicate):
+    """What happened to one of these tables, each with the schema that its name may leave out."""
+
+    tables: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"table in {[name for name, _ in self.tables]}"
+
+    def test(self, build: Build = ALONE) -> Test:
+        names: dict[str, list[tuple[str, str]]] = {}
+        for name, schema in self.tables:
+            names.setdefault(table_key(name), []).append((name, schema))
+
+        def test(event: Event) -> bool:
+            table = _table(event)
+            near = names.get(table_key(table), ())
+            return any(same_table(name, table, schema) for name, schema in near)
+
+        return test
+
+    def _refusal(self, event: Event) -> str:
+        return f"no asset reads {_table(event)}"
+
+
+def schema_rules(
+    assets: Sequence[Asset], rules: Iterable[Rule], sensors: Iterable[Source]
+) -> list[Rule]:
+    """The rule of each schema sensor, if assets read tables: `schema: shop`.
+
+    It names every asset that reads a table. Which of them a change launches or holds is decided for
+    each event.
+    """
+    readers = Readers({asset.name: asset for asset in assets})
+    if not readers.names:
+        return []
+    heard = (leaf for rule in rules for leaf in leaves(rule.trigger))
+    seen = {sensor.name: sensor for sensor in (*sensors, *heard) if sees_tables(sensor)}
+    where = IsRead(tuple(readers.tables))
+    return [
+        Rule(f"schema: {name}", Where(sensor, where), readers.names, schema=True)
+        for name, sensor in seen.items()
+    ]
+
+
+def sees_tables(sensor: Source) -> bool:
+    """Whether a sensor's events say how a table changed."""
+    fields: Any = getattr(sensor.model, "model_fields", ())
+    return _SAYS.issubset(fields)
+
+
+def _table(event: Event) -> str:
+    return event.data.table if isinstance(event.data, TableChanged) else event.subject
