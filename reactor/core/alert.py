@@ -8,13 +8,14 @@ is over, its owner is told once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from reactor.core.decision import Notify
 from reactor.core.run import Step
-from reactor.core.state import Alert, State, Table
+from reactor.core.sentence import listed
+from reactor.core.state import Alert, Hold, State, Table
 
 
 def failed(
@@ -46,6 +47,39 @@ def recovered(state: State, step: Step, now: datetime) -> Notify | None:
     state.put(Table.ALERT, (cause,), resolved)
     state.forget(Table.ALERT, cause)
     return Notify(resolved)
+
+
+def held(
+    state: State, hold: Hold, waiting: Sequence[str], owners: Iterable[str], now: datetime
+) -> list[Notify]:
+    """A hold opened, widened or narrowed. Whoever owns what waits for it is told once of it."""
+    cause = f"hold {hold.id}"
+    names = list(dict.fromkeys(filter(None, owners)))
+    text = f"{hold.table}: {hold.text}; {listed(waiting)} held until `reactor ack {hold.id}`"
+    known: Alert | None = state.get(Table.ALERT, cause)
+    if known is None:
+        row = Alert(cause, hold.table, ", ".join(names), text, now, waiting=tuple(waiting))
+        state.put(Table.ALERT, (cause,), row)
+        return [Notify(row)]
+    told = known.owner.split(", ")
+    new = [name for name in names if name not in told]
+    everyone = ", ".join(filter(None, (*told, *new)))
+    row = replace(known, text=text, waiting=tuple(waiting), owner=everyone, folded=known.folded + 1)
+    state.put(Table.ALERT, (cause,), row)
+    return [Notify(replace(row, owner=", ".join(new)))] if new else []
+
+
+def released(state: State, hold: Hold, now: datetime) -> list[Notify]:
+    """A hold is over."""
+    cause = f"hold {hold.id}"
+    known: Alert | None = state.get(Table.ALERT, cause)
+    if known is None:
+        return []
+    text = f"{hold.table}: hold {hold.id} is over: {hold.ended}"
+    resolved = replace(known, resolved=now, text=text)
+    state.put(Table.ALERT, (cause,), resolved)
+    state.forget(Table.ALERT, cause)
+    return [Notify(resolved)]
 
 
 def _cause(step: Step) -> str:

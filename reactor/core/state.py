@@ -15,6 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
+from reactor.core.breach import Fact
+
 
 class Table(StrEnum):
     """The kinds of row. In brackets: the key."""
@@ -109,25 +111,50 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """A breaking change of a table, until it is acknowledged, undone or read by nobody any more.
+class Held:
+    """A reader of what broke: since which event it is held, and what it has not seen changed."""
 
-    `columns` are those whose change breaks a reader, `readers` the assets that read one of them,
-    `before` the table's shape as it was before, as JSON text. `run` is the run that waits for it.
-    `ended` says, once `closed`, why.
+    asset: str
+    since: int
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Breaking changes of a table, until acknowledged, undone or read by nobody any more.
+
+    `readers` are the assets that read what broke. `events` are the sequence numbers of the
+    changes. `ended` says, once `closed`, why.
     """
 
     id: int
     sensor: str
     table: str
-    columns: tuple[str, ...]
-    readers: tuple[str, ...]
-    text: str
+    readers: tuple[Held, ...]
     opened: datetime
+    events: tuple[tuple[int, int], ...] = ()
     closed: datetime | None = None
     ended: str = ""
-    before: str = ""
-    run: int | None = None
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The names of the readers."""
+        return tuple(reader.asset for reader in self.readers)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that broke, each once."""
+        columns = (name for fact in self._broken() for name in fact.columns)
+        return tuple(dict.fromkeys(columns))
+
+    @property
+    def text(self) -> str:
+        """How they broke, in words."""
+        return "; ".join(dict.fromkeys(fact.said for fact in self._broken()))
+
+    def _broken(self) -> list[Fact]:
+        facts = (fact for reader in self.readers for fact in reader.facts if fact.said)
+        return list(dict.fromkeys(facts))
 
 
 class BackfillStatus(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from reactor.core.breach import Fact
 from reactor.core.instant import instant, micros
 from reactor.core.ranges import Ranges
 from reactor.core.run import (
@@ -26,6 +27,7 @@ from reactor.core.state import (
     Alert,
     Backfill,
     BackfillStatus,
+    Held,
     Hold,
     Key,
     Node,
@@ -129,12 +131,14 @@ def run_values(row: Run, works: str) -> Values:
         maybe_micros(row.finished),
         row.because,
         row.fingerprint,
+        row.forced,
     )
 
 
 def to_run(values: Sequence[Any], events: Ranges) -> Run:
     """The run that a row of its table is, with the events that its firings name."""
-    (id, rule, status, created, works, partition, key, priority, finished, because, mark) = values
+    (id, rule, status, created, works, partition, key, priority, finished) = values[:9]
+    (because, mark, forced) = values[9:]
     return Run(
         id,
         rule,
@@ -148,6 +152,7 @@ def to_run(values: Sequence[Any], events: Ranges) -> Run:
         because,
         mark,
         events,
+        bool(forced),
     )
 
 
@@ -161,6 +166,7 @@ def to_works(text: str) -> tuple[Work, ...]:
             tuple(work["upstream"]),
             work["because"],
             work["root"],
+            tuple(work.get("later", ())),
         )
         for work in from_text(text)
     )
@@ -234,37 +240,44 @@ def _decode_part(values: Sequence[Any]) -> tuple[Key, Any]:
 
 
 def _hold(row: Hold) -> Values:
+    readers = [
+        [
+            reader.asset,
+            reader.since,
+            [[fact.name, fact.was, fact.number, fact.columns, fact.said] for fact in reader.facts],
+        ]
+        for reader in row.readers
+    ]
     return (
         row.id,
         row.sensor,
         row.table,
-        to_text(row.columns),
-        to_text(row.readers),
-        row.text,
+        to_text(readers),
         micros(row.opened),
+        to_text(row.events),
         maybe_micros(row.closed),
         row.ended,
-        row.before,
-        row.run,
     )
+
+
+def to_hold(values: Sequence[Any]) -> Hold:
+    """The hold that a row of its table is."""
+    id, sensor, table, readers, opened, events, closed, ended = values
+    held = tuple(
+        Held(asset, since, tuple(map(_fact, facts))) for asset, since, facts in from_text(readers)
+    )
+    ranges = tuple((low, high) for low, high in from_text(events))
+    return Hold(id, sensor, table, held, instant(opened), ranges, maybe_instant(closed), ended)
+
+
+def _fact(values: Sequence[Any]) -> Fact:
+    name, was, number, columns, said = values
+    return Fact(name, was, number, tuple(columns), said)
 
 
 def _decode_hold(values: Sequence[Any]) -> tuple[Key, Any]:
-    id, sensor, table, columns, readers, text, opened, closed, ended, before, run = values
-    row = Hold(
-        id,
-        sensor,
-        table,
-        tuple(from_text(columns)),
-        tuple(from_text(readers)),
-        text,
-        instant(opened),
-        maybe_instant(closed),
-        ended,
-        before,
-        run,
-    )
-    return (id,), row
+    row = to_hold(values)
+    return (row.id,), row
 
 
 def _backfill(row: Backfill) -> Values:

@@ -133,6 +133,7 @@ run = Table(
     _instant("finished", nullable=True),
     _text("because"),
     _text("fingerprint"),
+    Column("forced", Boolean, nullable=False, server_default="0"),
     Index("run_finished", "finished"),
     Index("run_status", "status", "id"),
     Index("run_rule", "rule", "id"),
@@ -220,16 +221,13 @@ hold = Table(
     _id(),
     _text("sensor"),
     _text("table"),
-    _text("columns"),
     _text("readers"),
-    _text("text"),
     _instant("opened"),
+    _text("events"),
     _instant("closed", nullable=True),
     _text("ended"),
-    _text("before"),
-    _number("run", nullable=True),
 )
-"""A breaking schema change, and who waits for it to be acknowledged or undone."""
+"""Breaking changes of a table, and who waits for them to be acknowledged or undone."""
 
 backfill = Table(
     "backfill",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactor.core.breach import Fact
 from reactor.core.decision import Fired
 from reactor.core.ranges import ranges, union
 from reactor.core.run import Attempt, Materialization, Run, RunStatus, Step, StepStatus, Work
@@ -17,6 +18,7 @@ from reactor.core.state import (
     Alert,
     Backfill,
     BackfillStatus,
+    Held,
     Hold,
     Node,
     Pause,
@@ -264,8 +266,11 @@ class Play:
 
     def hold(self, a: int, name: str | None, data: Any) -> None:
         id = self.state.next("hold")
-        columns = (name or "", str(data))
-        row = Hold(id, "shop", "orders", columns, ("raw",), "dropped", at(a), before=str(data))
+        facts = (
+            Fact(str(data), name, a, (str(data),), "gone"),
+            Fact("*", "table", None, (), name or ""),
+        )
+        row = Hold(id, "shop", name or "", (Held("raw", a, facts),), at(a), ((a, a + 1),))
         self.state.put(Table.HOLD, (id,), row)
 
     def backfill(self, a: int, name: str | None, data: Any) -> None:
@@ -280,7 +285,7 @@ class Play:
     def end_what_lasts(self, a: int, name: str | None, data: Any) -> None:
         hold: Hold | None = self.pick(Table.HOLD, a)
         if hold is not None:
-            ended = replace(hold, closed=at(self.now), ended="undone", run=a)
+            ended = replace(hold, closed=at(self.now), ended="undone", readers=())
             self.state.put(Table.HOLD, (hold.id,), ended)
             self.state.forget(Table.HOLD, hold.id)
         backfill: Backfill | None = self.pick(Table.BACKFILL, a)

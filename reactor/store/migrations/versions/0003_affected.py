@@ -12,6 +12,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("run", sa.Column("forced", sa.Boolean, nullable=False, server_default="0"))
     for name in ("change", "whole"):
         op.add_column(
             "materialization", sa.Column(name, NUMBER, nullable=False, server_default="0")
@@ -35,14 +36,11 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, autoincrement=False, nullable=False),
         sa.Column("sensor", sa.Text, nullable=False),
         sa.Column("table", sa.Text, nullable=False),
-        sa.Column("columns", sa.Text, nullable=False),
         sa.Column("readers", sa.Text, nullable=False),
-        sa.Column("text", sa.Text, nullable=False),
         sa.Column("opened", NUMBER, nullable=False),
+        sa.Column("events", sa.Text, nullable=False),
         sa.Column("closed", NUMBER, nullable=True),
         sa.Column("ended", sa.Text, nullable=False),
-        sa.Column("before", sa.Text, nullable=False),
-        sa.Column("run", NUMBER, nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
