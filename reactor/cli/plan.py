@@ -177,8 +177,8 @@ def _pruned(graph: Graph, runs: list[Run]) -> Iterator[Untouched]:
     ran = {work.asset for run in runs for work in run.works}
     told: set[str] = set()
     for run in runs:
-        roots = [work.asset for work in run.works if work.root]
-        for name, why in planned(graph, run.rule, roots, run.because, run.partition).pruned:
+        roots = [(work.asset, work.partition) for work in run.works if work.root]
+        for name, why in planned(graph, run.rule, roots, run.because).pruned:
             if name not in ran | told:
                 told.add(name)
                 yield Untouched(name, why)

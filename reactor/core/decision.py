@@ -78,12 +78,16 @@ class ResumeRun:
 
 @dataclass(frozen=True, slots=True)
 class Materialize:
-    """An operator launches assets by hand, with or without what follows from them."""
+    """An operator launches assets by hand, with or without what follows from them.
+
+    If `forced`, whatever holds them back, and nothing of it counts as unchanged.
+    """
 
     assets: tuple[str, ...]
     partition: str | None = None
     downstream: bool = True
     reason: str = "launched by hand"
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,8 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Start:
     """Start an attempt of a step: `events` are the causes to hand over, as ranges; `because` says
-    in words why its runs are.
+    in words why its runs are; `changed` has the keys of each upstream that changed since the last
+    success, None if that was not of some keys alone.
     """
 
     step: int
@@ -234,6 +239,7 @@ class Start:
     upstream: Mapping[str, Any]
     previous: Any = None
     because: str = ""
+    changed: Mapping[str, tuple[str, ...] | None] = field(default_factory=lambda: {})
 
 
 @dataclass(frozen=True, slots=True)

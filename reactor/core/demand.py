@@ -8,21 +8,30 @@ claimed; otherwise it forms the step behind. From its first claim on, nothing jo
 asset partition has at most one step running, one pending and one behind, whatever the number of
 events (and one more for every `max_events` of them). A step that several runs wait for is done
 once, and each of them records it.
+
+A step that reads many partitions may be joined for longer: by a demand that follows from other
+asset partitions than all it waited for so far. So partitions that change together are worked on
+together, and what gathers them runs once, behind them all (`GATHERED` of them at most, so that a
+stream of ever new ones does not put it off for good).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reactor.core.asset import Pending
 from reactor.core.graph import Graph
+from reactor.core.link import Place
 from reactor.core.plan import Plan
 from reactor.core.ranges import Ranges, count, union
 from reactor.core.run import GOOD, Run, RunStatus, Step, StepStatus, Work
 from reactor.core.state import State, Table
 from reactor.core.wave import Waves
+
+GATHERED = 1_000
+"""From how many asset partitions a step that gathers them may follow, at most."""
 
 _UNCLAIMED = frozenset({StepStatus.PENDING, StepStatus.BLOCKED})
 
@@ -37,6 +46,23 @@ class Launch:
     because: str = ""
     priority: int = 0
     pending: Pending = Pending.COALESCE
+    forced: bool = False
+
+
+@dataclass(slots=True)
+class _Joining:
+    """One run's demands while they are placed: `works` are those that have their steps, `known` is
+    what was found out of steps so far, `pushed` the steps that wait for more now.
+    """
+
+    run: int
+    pending: Pending
+    events: Ranges
+    rules: tuple[str, ...]
+    forced: bool
+    works: list[Work] = field(default_factory=lambda: [])
+    known: dict[int, bool] = field(default_factory=lambda: {})
+    pushed: list[int] = field(default_factory=lambda: [])
 
 
 class Demands:
@@ -45,7 +71,8 @@ class Demands:
     Beside the rows, and derived from them: how many works each live run still waits for (`left`),
     where its roots are among them (`_roots`), how many live runs name a step (`_held`), which live
     runs a rule has (`_going`), and which steps can no longer be joined because something they need
-    was claimed or ended (`_stale`).
+    was claimed or ended (`_stale`), and, of one that reads many partitions, which steps of which
+    asset partitions it follows from (`_above`).
     """
 
     def __init__(self, graph: Graph, state: State, waves: Waves) -> None:
@@ -56,6 +83,7 @@ class Demands:
         self._held: dict[int, int] = {}
         self._going: dict[tuple[str, str | None], dict[int, None]] = {}
         self._stale: set[int] = set()
+        self._above: dict[int, dict[Place, int]] = {}
 
     def run(self, id: int) -> Run:
         """A live run's row."""
@@ -72,6 +100,7 @@ class Demands:
             self._hold(run, sum(1 for work in run.works if work.step in self._waves.needs))
             for work in run.works:
                 if work.step in self._waves.needs:
+                    self._gather(work, run.works)
                     above = [run.works[at].step for at in work.upstream]
                     self._waves.add_needs(work.step, above)
                     if self._any_claimed(above):
@@ -120,23 +149,11 @@ class Demands:
         """Makes the run of a launch."""
         plan = launch.plan
         id = self._state.next("run")
-        works: list[Work] = []
-        pushed: list[int] = []
-        known: dict[int, bool] = {}
+        joining = _Joining(id, launch.pending, launch.events, (plan.rule,), launch.forced)
+        works = joining.works
         for work in plan.works:
             needs = [works[at].step for at in work.upstream]
-            step = self._joinable(work, needs, launch, known)
-            if step is None:
-                made = self._create(work, id, needs, now)
-                works.append(work.done_by(made))
-                continue
-            joined = replace(step, runs=(*step.runs, id), root=step.root or work.root)
-            self._state.put(Table.STEP, (step.id,), joined)
-            known.pop(step.id, None)
-            self._waves.look.add(step.id)
-            if self._waves.add_needs(step.id, needs):
-                pushed.append(step.id)
-            works.append(work.done_by(step.id))
+            works.append(self._place(work, needs, joining, now))
         run = Run(
             id,
             plan.rule,
@@ -149,11 +166,96 @@ class Demands:
             because=launch.because,
             fingerprint=self._graph.fingerprint,
             events=launch.events,
+            forced=launch.forced,
         )
         self._state.put(Table.RUN, (id,), run)
         self._hold(run, len(works))
-        self.requeue(pushed)
+        self.requeue(joining.pushed)
         return id
+
+    def _place(self, work: Work, needs: list[int], joining: _Joining, now: datetime) -> Work:
+        """The work with the step that does it: one that is joined, or a new one."""
+        step = self._joinable(work, needs, joining)
+        if step is None:
+            placed = work.done_by(self._create(work, joining.run, needs, now))
+            self._gather(placed, joining.works)
+            return placed
+        joined = replace(step, runs=(*step.runs, joining.run), root=step.root or work.root)
+        self._state.put(Table.STEP, (step.id,), joined)
+        # What follows from a step that was joined may be joined, too.
+        joining.known[step.id] = True
+        self._waves.look.add(step.id)
+        if self._waves.add_needs(step.id, needs):
+            joining.pushed.append(step.id)
+        placed = work.done_by(step.id)
+        self._gather(placed, joining.works)
+        return placed
+
+    def _gather(self, work: Work, works: Sequence[Work]) -> None:
+        """Notes from which steps one that reads many partitions follows in a run."""
+        if self._waves.gathers(work.step):
+            self._above.setdefault(work.step, {}).update(_followed(work, works))
+
+    def _apart(self, step: Step, work: Work, works: Sequence[Work]) -> bool:
+        """Whether a demand follows from other asset partitions than a step that gathers them."""
+        above = self._above.get(step.id)
+        if above is None or not self._unclaimed_itself(step):
+            return False
+        mine = _followed(work, works)
+        if any(above.get(place, id) != id for place, id in mine.items()):
+            return False
+        return len(above) + len(mine) <= GATHERED
+
+    @staticmethod
+    def _unclaimed_itself(step: Step) -> bool:
+        return step.tries == 0 and step.status in _UNCLAIMED
+
+    def follow(self, step: Step, draw: Callable[[Run, Work], Plan], now: datetime) -> None:
+        """Plans what follows from a step that told, at its end, which partitions do.
+
+        In each of its runs `draw` plans them; what the run has of them already waits for the new
+        ones too. The step is still in the line.
+        """
+        for id in step.runs:
+            run = self.run(id)
+            at = next(at for at, work in enumerate(run.works) if work.step == step.id)
+            if run.works[at].later and run.status is RunStatus.RUNNING:
+                plan = draw(run, run.works[at])
+                if plan.works:
+                    self._grow(run, at, plan, now)
+
+    def _grow(self, run: Run, above: int, plan: Plan, now: datetime) -> None:
+        """Adds the works of a plan to a run, below the work at `above`."""
+        places = {(work.asset, work.partition): at for at, work in enumerate(run.works)}
+        moved: dict[int, int] = {}
+        rule = self._graph.rules.get(run.rule)
+        pending = rule.pending if rule is not None else Pending.COALESCE
+        joining = _Joining(run.id, pending, run.events, (run.rule,), run.forced, list(run.works))
+        works = joining.works
+        for number, work in enumerate(plan.works):
+            upstream = tuple(moved[each] for each in work.upstream)
+            needs = [works[each].step for each in upstream]
+            if work.root:
+                upstream = (above,)
+            at = places.get((work.asset, work.partition))
+            if at is None:
+                added = replace(work, upstream=upstream, root=False)
+                moved[number] = len(works)
+                works.append(self._place(added, needs, joining, now))
+                continue
+            moved[number] = at
+            there = works[at]
+            more = tuple(each for each in upstream if each not in there.upstream)
+            works[at] = replace(there, upstream=(*there.upstream, *more))
+            self._gather(works[at], works)
+            if there.step in self._waves.needs and self._waves.add_needs(there.step, needs):
+                joining.pushed.append(there.step)
+        grown = len(works) - len(run.works)
+        self._state.put(Table.RUN, (run.id,), replace(run, works=tuple(works)))
+        self._left[run.id] += grown
+        for work in works[len(run.works) :]:
+            self._held[work.step] = self._held.get(work.step, 0) + 1
+        self.requeue(joining.pushed)
 
     def _unbegun(self, rule: str, partition: str | None, events: Ranges) -> Run | None:
         newest = max(self._going.get((rule, partition), ()), default=0)
@@ -169,34 +271,34 @@ class Demands:
                 return None
         return run
 
-    def _joinable(
-        self, work: Work, needs: list[int], launch: Launch, known: dict[int, bool]
-    ) -> Step | None:
+    def _joinable(self, work: Work, needs: list[int], joining: _Joining) -> Step | None:
         """The step that a demand joins: the pending one, or else the one behind it.
 
         A demand that could go on does not join a step that waits for something missing or paused.
         New causes of a root join only the last in the line, so that they stay in order.
         """
-        if launch.pending is Pending.QUEUE:
+        if joining.pending is Pending.QUEUE or joining.forced:
             return None
+        known, events = joining.known, joining.events
         aside = self._waves.stands_aside(needs)
         waiting = [
             step
             for step in self._waves.queue((work.asset, work.partition))
-            if step.tries == 0 and self._alike(step, aside, launch)
+            if step.tries == 0 and self._alike(step, aside, joining)
         ]
         last = waiting[-1:]
         for step in last if work.root else reversed(waiting):
-            if self._fresh(step.id, known) and (not work.root or self._fits(step, launch.events)):
+            fits = not work.root or self._fits(step, events)
+            if fits and (self._fresh(step.id, known) or self._apart(step, work, joining.works)):
                 return step
-        if len(waiting) >= 2 and (not work.root or self._fits(last[0], launch.events)):
+        if len(waiting) >= 2 and (not work.root or self._fits(last[0], events)):
             return last[0]
         return None
 
-    def _alike(self, step: Step, aside: bool, launch: Launch) -> bool:
+    def _alike(self, step: Step, aside: bool, joining: _Joining) -> bool:
         """Whether a step that waits and a new demand for it wait for the same kind of thing."""
         if step.id in self._waves.parked:
-            return self.paused(step.asset, [launch.plan.rule])
+            return self.paused(step.asset, joining.rules)
         if step.status is StepStatus.BLOCKED:
             return True
         return self._waves.stands_aside(self._waves.needs[step.id]) is aside
@@ -236,8 +338,7 @@ class Demands:
     def _unclaimed(self, id: int) -> bool:
         if id in self._stale or id not in self._waves.needs:
             return False
-        step = self._waves.step(id)
-        return step.tries == 0 and step.status in _UNCLAIMED
+        return self._unclaimed_itself(self._waves.step(id))
 
     def _create(self, work: Work, run: int, needs: Iterable[int], now: datetime) -> int:
         id, order = self._state.next("step"), self._state.next("order")
@@ -275,6 +376,7 @@ class Demands:
         self.claimed(step.id)
         self._waves.leave(step)
         self._stale.discard(step.id)
+        self._above.pop(step.id, None)
         for run in step.runs:
             self._count_down(run)
 
@@ -373,6 +475,7 @@ class Demands:
         self._hold(run, len(live))
         pushed: list[int] = []
         for work in live:
+            self._gather(work, works)
             above = [works[at].step for at in work.upstream]
             step = self._waves.step(work.step)
             waits = step.status in _UNCLAIMED and self._waves.add_needs(step.id, above)
@@ -411,3 +514,17 @@ class Demands:
         self._state.put(Table.STEP, (again.id,), again)
         self._waves.enter(again, ())
         return work.done_by(again.id)
+
+
+def _followed(work: Work, works: Sequence[Work]) -> dict[Place, int]:
+    """The steps that a work of a run follows from, by what they write."""
+    found: dict[Place, int] = {}
+    stack = list(work.upstream)
+    seen = set(stack)
+    while stack:
+        above = works[stack.pop()]
+        found[above.asset, above.partition] = above.step
+        new = [at for at in above.upstream if at not in seen]
+        seen.update(new)
+        stack += new
+    return found

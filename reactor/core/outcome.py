@@ -9,8 +9,10 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from reactor.core import alert
 from reactor.core.agenda import Agenda
@@ -20,7 +22,10 @@ from reactor.core.demand import Demands
 from reactor.core.duration import spoken
 from reactor.core.event import Event
 from reactor.core.graph import Graph
-from reactor.core.run import Attempt, Materialization, Step, StepStatus
+from reactor.core.inventory import Inventory
+from reactor.core.link import link
+from reactor.core.plan import Plan, Root, plan, there
+from reactor.core.run import Attempt, Materialization, Run, Step, StepStatus, Work
 from reactor.core.state import State, Table
 from reactor.core.wave import Waves
 
@@ -34,10 +39,16 @@ class Outcomes:
     """Takes the ends of attempts; its `effects` and asset `events` wait to be collected."""
 
     def __init__(
-        self, graph: Graph, state: State, waves: Waves, demands: Demands, agenda: Agenda
+        self,
+        graph: Graph,
+        state: State,
+        inventory: Inventory,
+        waves: Waves,
+        demands: Demands,
+        agenda: Agenda,
     ) -> None:
         self._graph, self._state, self._waves = graph, state, waves
-        self._demands, self._agenda = demands, agenda
+        self._inventory, self._demands, self._agenda = inventory, demands, agenda
         self._heard = graph.heard()
         self.effects: list[Effect] = []
         self.events: list[Event] = []
@@ -69,7 +80,7 @@ class Outcomes:
         """
         asset = self._graph.assets.get(step.asset)
         if asset is None or not asset.versioned:
-            self._state.drop(Table.MATERIALIZATION, step.asset, step.partition)
+            self._inventory.drop(step.asset, step.partition)
 
     def _cancelled(self, step: Step, now: datetime) -> None:
         """A step that was being stopped ended, in whatever way."""
@@ -95,32 +106,69 @@ class Outcomes:
         self._state.forget(Table.ATTEMPT, *key)
 
     def _succeed(self, step: Step, outcome: Finished, now: datetime) -> None:
-        place = (step.asset, step.partition)
-        last: Materialization | None = self._state.get(Table.MATERIALIZATION, *place)
-        same = last is not None and outcome.version is not None and last.version == outcome.version
-        status = StepStatus.UNCHANGED if same else StepStatus.MATERIALIZED
+        last = self._inventory.last(step.asset, step.partition)
+        same = self._unchanged(step, outcome, last)
+        if same and last is not None:
+            maker, change, whole = last.step, last.change, last.whole
+        else:
+            maker, change = step.id, self._inventory.next_change()
+            whole = last.whole if last is not None and outcome.changed is not None else change
         row = Materialization(
             step.asset,
             step.partition,
-            last.step if same and last else step.id,
+            maker,
             now,
             outcome.handle,
             outcome.version,
             outcome.metadata,
             step.inputs,
+            change,
+            whole,
         )
-        self._state.put(Table.MATERIALIZATION, place, row)
-        note = f"version {outcome.version} as before" if same else ""
-        self.end_well(step.to(status, finished=now, note=note, stopping=""))
+        if same:
+            self._inventory.put(row)
+            ended = step.to(StepStatus.UNCHANGED, finished=now, note=same, stopping="")
+        else:
+            self._inventory.put(row, outcome.changed)
+            ended = step.to(StepStatus.MATERIALIZED, finished=now, note="", stopping="")
+            self._demands.follow(step, partial(self._following, step, outcome.changed), now)
+        self.end_well(ended)
         if not same:
             self._tell(step, "materialized", now, handle=outcome.handle)
-        for waiting in self._waves.came(place):
+        for waiting in self._waves.came(step.asset, step.partition):
             if waiting.status is StepStatus.BLOCKED:
                 self._state.put(Table.STEP, (waiting.id,), waiting.to(StepStatus.PENDING, note=""))
                 self._demands.requeue([waiting.id])
         notice = alert.recovered(self._state, step, now)
         if notice:
             self.effects.append(notice)
+
+    def _unchanged(self, step: Step, outcome: Finished, last: Materialization | None) -> str:
+        """Why what a step made counts as what was there before; empty if it does not."""
+        if last is None or any(self._demands.run(run).forced for run in step.runs):
+            return ""
+        if outcome.version is not None and last.version == outcome.version:
+            return f"version {outcome.version} as before"
+        return "nothing of it changed" if outcome.changed == () else ""
+
+    def _following(self, step: Step, changed: Sequence[str] | None, run: Run, work: Work) -> Plan:
+        """What follows, in one of its runs, from a step that told what changed."""
+        roots: dict[Root, None] = {}
+        for name in work.later:
+            if name in self._graph.assets:
+                roots |= dict.fromkeys((name, key) for key in self._spread(step, name, changed))
+        because = f"because {step.asset} changes"
+        return plan(self._graph, run.rule, roots, because, known=self._inventory.made)
+
+    def _spread(self, step: Step, name: str, changed: Sequence[str] | None) -> Iterable[str]:
+        """The partitions of an asset below that a change of some keys, or of all, concerns."""
+        below = self._graph.assets[name]
+        mapping = next((up.mapping for up in below.upstream if up.name == step.asset), None)
+        edge = link(self._graph.assets[step.asset], below, mapping)
+        everything = there(below, self._inventory.made)
+        if edge is None or changed is None:
+            return everything
+        return edge.spread(changed, everything)
 
     def end_well(self, step: Step) -> None:
         """A step ended well, with or without an attempt."""

@@ -1,16 +1,31 @@
-"""From a firing to a plan: which assets would run, in which order, and why each.
+"""From a firing to a plan: which asset partitions would run, in which order, and why each.
 
-Knows: the graph. Refuses to know: what is pending or running (scheduler.py joins plans with that).
+Knows: the graph, its mappings and lineage. Refuses to know: what is pending or running (demand.py
+joins plans with that).
+
+Laws: an upstream stands before what it leads to; what a change cannot concern, by its partitions or
+its columns, is not planned. Where only the end of an asset can tell which partitions below it are
+concerned, the plan says so (`Work.later`), and they are planned then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reactor.core.asset import Asset
 from reactor.core.graph import Graph
+from reactor.core.lineage import ALL, Columns
+from reactor.core.lineage import touched as own_touched
+from reactor.core.link import link
 from reactor.core.run import Work
 from reactor.core.sentence import listed
+
+Root = tuple[str, str | None]
+"""An asset partition that is asked for."""
+
+Known = Callable[[str], Iterable[str]]
+"""The partitions of an asset that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +41,182 @@ class Plan:
     pruned: tuple[tuple[str, str], ...] = ()
 
 
+def roots_at(graph: Graph, names: Iterable[str], partition: str | None) -> list[Root]:
+    """Assets that are asked for with one key: what each of them makes of it.
+
+    One that has no partition of that key is left out. One that declares no partitions takes the
+    key as it is, unless it is asked for together with one that does: then it is one whole.
+    """
+    assets = [graph.assets[name] for name in names]
+    whole = any(asset.partitions is not None for asset in assets)
+    found: list[Root] = []
+    for asset in assets:
+        if asset.partitions is None:
+            found.append((asset.name, None if whole else partition))
+        elif partition is not None and not asset.partitions.problem(partition):
+            found.append((asset.name, partition))
+    return found
+
+
 def plan(
     graph: Graph,
     rule: str,
-    roots: Sequence[str],
+    roots: Iterable[Root],
     because: str,
+    *,
     partition: str | None = None,
     downstream: bool = True,
+    known: Known = lambda asset: (),
+    touched: Mapping[str, Columns] | None = None,
 ) -> Plan:
     """The affected subgraph of `roots`: they and what follows from them.
 
-    Cost: O(affected assets and their edges).
+    Args:
+        because: the rest of a sentence that begins with a root's name.
+        partition: the key of the firing, for the record.
+        downstream: whether what follows is wanted too.
+        known: the partitions of an asset that are there.
+        touched: for a change of columns, those of each root that change; what reads none of the
+            columns that change is not planned.
+
+    Cost: O(affected asset partitions and their edges).
     """
-    names = graph.affected(roots)
-    if not downstream:
-        names = tuple(name for name in names if name in set(roots))
-    at = {name: position for position, name in enumerate(names)}
-    chosen = set(roots)
-    works: list[Work] = []
-    pruned: dict[str, str] = {}
-    for name in names:
-        above = [upstream.name for upstream in graph.assets[name].upstream if upstream.name in at]
-        reason = (
-            because if name in chosen else f"because {listed(above, len(above))} {_changes(above)}"
-        )
-        works.append(Work(name, partition, 0, tuple(at[a] for a in above), reason, name in chosen))
-        for child in graph.downstream[name]:
-            if child not in at:
-                why = (
-                    "follow=False: only its own trigger launches it"
-                    if downstream
-                    else "not asked for"
-                )
-                pruned.setdefault(child, f"{name} changes, but {why}")
-    return Plan(rule, partition, tuple(works), tuple(pruned.items()))
+    drawing = _Drawing(graph, because, downstream, known, touched)
+    asked = dict.fromkeys(roots)
+    for name, key in asked:
+        drawing.wanted.setdefault(name, {})[key] = []
+    for name in graph.affected(drawing.wanted):
+        if name in drawing.wanted:
+            drawing.draw(graph.assets[name], asked)
+    planned = {work.asset for work in drawing.works}
+    later = {name for work in drawing.works for name in work.later}
+    pruned = [each for each in drawing.pruned.items() if each[0] not in planned | later]
+    return Plan(rule, partition, tuple(drawing.works), tuple(pruned))
 
 
-def _changes(names: Sequence[str]) -> str:
-    return "changes" if len(names) == 1 else "change"
+class _Drawing:
+    """A plan while it is made: asset by asset, upstreams first."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        because: str,
+        downstream: bool,
+        known: Known,
+        touched: Mapping[str, Columns] | None,
+    ) -> None:
+        self._graph, self._because = graph, because
+        self._downstream, self._known, self._touched = downstream, known, touched
+        self._columns: dict[str, Columns] = {}
+        self.wanted: dict[str, dict[str | None, list[int]]] = {}
+        """Of each asset the partitions to make, and the places in `works` that lead to each."""
+        self.works: list[Work] = []
+        self.pruned: dict[str, str] = {}
+
+    def draw(self, asset: Asset, asked: Mapping[Root, None]) -> None:
+        """Plans what is wanted of an asset, and wants what follows from it."""
+        name, works = asset.name, self.works
+        keys = self.wanted[name]
+        if self._touched is not None and not self._moves(asset, keys):
+            self.pruned[name] = "reads none of the changed columns"
+            del self.wanted[name]
+            return
+        first = len(works)
+        later = self._lead_on(asset, keys, first)
+        for key, above in keys.items():
+            root = (name, key) in asked
+            because = self._because if root else self._changed(above)
+            works.append(Work(name, key, 0, tuple(above), because, root, later))
+
+    def _changed(self, above: Sequence[int]) -> str:
+        """Why something runs that others lead to."""
+        if len(above) == 1:
+            return f"because {self.works[above[0]].asset} changes"
+        names = list(dict.fromkeys(self.works[at].asset for at in above))
+        return f"because {listed(names, len(names))} {'change' if len(names) > 1 else 'changes'}"
+
+    def _lead_on(self, asset: Asset, keys: Iterable[str | None], first: int) -> tuple[str, ...]:
+        """Wants what follows from an asset's works, the first of which stands at `first`.
+
+        Returns: the assets of which only the end of this one tells which partitions follow.
+        """
+        later: list[str] = []
+        for name in self._graph.downstream[asset.name]:
+            below = self._graph.assets[name]
+            known = self.wanted.get(name, _NOTHING)
+            onward = self._downstream and below.follow
+            if not onward:
+                self.pruned.setdefault(name, f"{asset.name} changes, but {self._unwanted()}")
+                if not known:
+                    continue
+            if asset.partitions is None and below.partitions is None:
+                reached = [(at, (key,)) for at, key in enumerate(keys, first)]
+            else:
+                reached, spreads = self._mapped(asset, below, keys, first)
+                if spreads and onward and self._concerns(asset.name, below):
+                    later.append(name)
+            for at, found in reached:
+                for key in found:
+                    if key in known:
+                        known[key].append(at)
+                    elif onward:
+                        known = self.wanted.setdefault(name, {})
+                        known[key] = [at]
+        return tuple(later)
+
+    def _unwanted(self) -> str:
+        if self._downstream:
+            return "follow=False: only its own trigger launches it"
+        return "not asked for"
+
+    def _mapped(
+        self, asset: Asset, below: Asset, keys: Iterable[str | None], first: int
+    ) -> tuple[list[tuple[int, tuple[str | None, ...]]], bool]:
+        """The partitions below that each partition of an asset leads to, and whether more come."""
+        mapping = next(up.mapping for up in below.upstream if up.name == asset.name)
+        edge = link(asset, below, mapping)
+        if edge is None:
+            return [], False
+        found: list[tuple[int, tuple[str | None, ...]]] = []
+        for at, key in enumerate(keys, first):
+            try:
+                found.append((at, edge.down(key, there(below, self._known))))
+            except Exception as error:  # noqa: BLE001 - a user's mapping
+                why = f"its mapping raised {type(error).__name__}: {error}"
+                self.pruned[below.name] = f"{asset.name} changes, but {why}"
+        if not edge.spreads and not any(reached for _, reached in found):
+            why = f"{asset.name} changes, but none of its partitions follows from that"
+            self.pruned.setdefault(below.name, why)
+        return found, edge.spreads
+
+    def _moves(self, asset: Asset, keys: Mapping[str | None, Sequence[int]]) -> bool:
+        """Whether columns of an asset change, and notes which."""
+        touched = self._touched or {}
+        if asset.name in touched:
+            own: Columns = touched[asset.name]
+        elif asset.lineage is None:
+            own = ALL
+        else:
+            above = {self.works[at].asset for places in keys.values() for at in places}
+            changed = {name: self._columns[name] for name in above}
+            own = own_touched(asset.lineage, changed) if changed else ALL
+        self._columns[asset.name] = own
+        return bool(own)
+
+    def _concerns(self, name: str, below: Asset) -> bool:
+        """Whether what changes of an asset concerns another one by its columns."""
+        if self._touched is None or below.lineage is None:
+            return True
+        if own_touched(below.lineage, {name: self._columns[name]}):
+            return True
+        self.pruned[below.name] = "reads none of the changed columns"
+        return False
+
+
+_NOTHING: dict[str | None, list[int]] = {}
+
+
+def there(asset: Asset, known: Known) -> tuple[str, ...]:
+    """The partitions of an asset that are there: those made, and those that need no making."""
+    listed = getattr(asset.partitions, "names", ())
+    return tuple(dict.fromkeys((*listed, *known(asset.name))))

@@ -39,7 +39,7 @@ from reactor.core.decision import (
 from reactor.core.demand import Launch
 from reactor.core.engine import Engine, Group, Waiting
 from reactor.core.graph import Graph
-from reactor.core.plan import plan
+from reactor.core.plan import plan, roots_at
 from reactor.core.ranges import Ranges, ranges, union
 from reactor.core.scheduler import Scheduler
 from reactor.core.state import Backfill, Pause, State, Table
@@ -168,12 +168,21 @@ class Reactor:
 
     def _by_hand(self, command: Materialize, now: datetime) -> None:
         # A command may have waited while the asset was removed from the pipeline.
-        roots = [name for name in command.assets if name in self.graph.assets]
+        names = [name for name in command.assets if name in self.graph.assets]
+        roots = roots_at(self.graph, names, command.partition)
         if not roots:
             return
         because = f"because it was {command.reason}"
-        made = plan(self.graph, BY_HAND, roots, because, command.partition, command.downstream)
-        launch = Launch(made, because=command.reason, pending=Pending.QUEUE)
+        made = plan(
+            self.graph,
+            BY_HAND,
+            roots,
+            because,
+            partition=command.partition,
+            downstream=command.downstream,
+            known=self._scheduler.known,
+        )
+        launch = Launch(made, because=command.reason, pending=Pending.QUEUE, forced=command.forced)
         self._scheduler.launch(launch, now)
 
     def _fill(self, backfill: Backfill, partition: str, now: datetime) -> int | None:
@@ -194,11 +203,18 @@ class Reactor:
             if not roots:
                 continue
             events = self._scheduler.supersede(run.id, now, "planned again on a changed pipeline")
-            names = [root.asset for root in roots]
             below = run.rule in self.graph.rules or not all(work.root for work in run.works)
-            made = plan(self.graph, run.rule, names, roots[0].because, run.partition, below)
+            made = plan(
+                self.graph,
+                run.rule,
+                [(root.asset, root.partition) for root in roots],
+                roots[0].because,
+                partition=run.partition,
+                downstream=below,
+                known=self._scheduler.known,
+            )
             pending = rule.pending if rule else Pending.QUEUE
-            launch = Launch(made, events, run.key, run.because, run.priority, pending)
+            launch = Launch(made, events, run.key, run.because, run.priority, pending, run.forced)
             self._scheduler.launch(launch, now)
 
     def _launch(self, fired: list[Fired], now: datetime) -> None:
@@ -253,6 +269,14 @@ class Reactor:
                 events = union(events, self._scheduler.supersede(run, now))
         more = f" and {len(matches) - 1} more" if len(matches) > 1 else ""
         because = f"because {group.label}{more}"
-        made = plan(self.graph, rule.name, rule.assets, because, group.partition)
+        roots = roots_at(self.graph, rule.assets, group.partition)
+        made = plan(
+            self.graph,
+            rule.name,
+            roots,
+            because,
+            partition=group.partition,
+            known=self._scheduler.known,
+        )
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
         return self._scheduler.launch(launch, now)

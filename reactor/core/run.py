@@ -75,7 +75,8 @@ class Work:
     """One asset partition in one run: which step does it, after which others, and why.
 
     `upstream` are the positions, in the run's `works`, of what must end before it. `because` is the
-    rest of a sentence that begins with the asset's name.
+    rest of a sentence that begins with the asset's name. `later` are assets below of which the end
+    of this one tells which partitions follow.
     """
 
     asset: str
@@ -84,16 +85,20 @@ class Work:
     upstream: tuple[int, ...]
     because: str
     root: bool
+    later: tuple[str, ...] = ()
 
     def done_by(self, step: int) -> Work:
         """The same work, done by that step."""
-        return Work(self.asset, self.partition, step, self.upstream, self.because, self.root)
+        return Work(
+            self.asset, self.partition, step, self.upstream, self.because, self.root, self.later
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One launched subgraph, and the events that caused it.
 
+    One that is `forced` runs what it names, whatever holds it back, and takes nothing for unchanged.
     `events` are the sequence numbers of its causes, as sorted, closed ranges. They are recorded
     with the firings, not in the run's row, and are put back when a run is loaded.
     """
@@ -110,6 +115,7 @@ class Run:
     because: str = ""
     fingerprint: str = ""
     events: tuple[tuple[int, int], ...] = ()
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

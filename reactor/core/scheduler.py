@@ -11,7 +11,7 @@ then age, then order of declaration decides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,12 +20,15 @@ from reactor.core.decision import Effect, Ending, Finished, ResumeRun, Start, St
 from reactor.core.demand import Demands, Launch
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.inputs import Inputs, Seen
+from reactor.core.inventory import Inventory
 from reactor.core.outcome import TIMED_OUT, Outcomes
+from reactor.core.plan import Known
 from reactor.core.pool import Pools, Rank
 from reactor.core.ranges import Ranges
-from reactor.core.run import Attempt, Materialization, Run, RunStatus, Step, StepStatus
-from reactor.core.state import State, Table
-from reactor.core.wave import Place, Waves
+from reactor.core.run import Attempt, Run, RunStatus, Step, StepStatus
+from reactor.core.state import Key, State, Table
+from reactor.core.wave import Waves
 
 
 class Scheduler:
@@ -51,12 +54,15 @@ class Scheduler:
 
     def reload(self) -> None:
         """Derives everything from the state: after a load, or after a turn was undone."""
-        self._waves = Waves(self._graph, self._state.rows[Table.STEP])  # type: ignore[arg-type]
+        self._inventory = Inventory(self._state)
+        self._inputs = Inputs(self._graph, self._inventory)
+        steps: Mapping[Key, Step] = self._state.rows[Table.STEP]  # type: ignore[assignment]
+        self._waves = Waves(self._graph, steps, self._inputs.places)
         self._demands = Demands(self._graph, self._state, self._waves)
         self._pools = Pools(self._graph.pools, self._slots)
         self._agenda = Agenda(self._state.rows[Table.STEP])
         self._outcomes = Outcomes(
-            self._graph, self._state, self._waves, self._demands, self._agenda
+            self._graph, self._state, self._inventory, self._waves, self._demands, self._agenda
         )
         self._demands.reload()
         for step in self._live():
@@ -64,7 +70,7 @@ class Scheduler:
             if step.status is StepStatus.RUNNING:
                 self._pools.count(self._pool(step), 1)
             elif step.status is StepStatus.BLOCKED:
-                self._waves.miss(step, self._absent(step))
+                self._waves.miss(step, self._inputs.absent(step.asset, step.partition))
             elif step.status is StepStatus.PENDING and self._paused(step):
                 self._waves.parked.add(step.id)
         self._waves.refresh(self._waves.parked)
@@ -85,6 +91,11 @@ class Scheduler:
     def launch(self, launch: Launch, now: datetime) -> int:
         """Plans a run into the line; answers its id."""
         return self._demands.launch(launch, now)
+
+    @property
+    def known(self) -> Known:
+        """Answers the partitions that an asset was made for."""
+        return self._inventory.made
 
     def going(self, rule: str, partition: str | None) -> list[int]:
         """The live runs of a rule for a partition, oldest first."""
@@ -202,7 +213,7 @@ class Scheduler:
             return
         if self._waves.blocker(id) is not None:
             return
-        absent = self._absent(step)
+        absent = self._inputs.absent(step.asset, step.partition)
         if absent:
             names = ", ".join(dict.fromkeys(name for name, _ in absent))
             note = f"waits for {names}, which is not materialized"
@@ -232,21 +243,6 @@ class Scheduler:
         asset = self._graph.assets.get(step.asset)
         return asset.pool if asset else None
 
-    def _absent(self, step: Step) -> list[Place]:
-        asset = self._graph.assets.get(step.asset)
-        needed = (
-            [upstream.name for upstream in asset.upstream if not upstream.optional] if asset else []
-        )
-        absent = [name for name in needed if self._last(name, step.partition) is None]
-        whole = [(name, None) for name in absent] if step.partition is not None else []
-        return [(name, step.partition) for name in absent] + whole
-
-    def _last(self, asset: str, partition: str | None) -> Materialization | None:
-        row: Materialization | None = self._state.get(Table.MATERIALIZATION, asset, partition)
-        if row is None and partition is not None:
-            row = self._state.get(Table.MATERIALIZATION, asset, None)
-        return row
-
     def _start_if_it_may(self, id: int, now: datetime) -> None:
         step = self._waves.step(id) if id in self._waves.needs else None
         if step is None or step.status is not StepStatus.PENDING or id in self._waves.parked:
@@ -256,16 +252,9 @@ class Scheduler:
 
     def _start(self, step: Step, now: datetime) -> None:
         asset = self._graph.assets[step.asset]
-        rows = {
-            up.name: row
-            for up in asset.upstream
-            if (row := self._last(up.name, step.partition)) is not None
-        }
-        inputs = tuple((row.asset, row.partition, row.step) for row in rows.values())
-        last: Materialization | None = self._state.get(
-            Table.MATERIALIZATION, step.asset, step.partition
-        )
-        if not step.root and inputs and last is not None and last.inputs == inputs:
+        last = self._inventory.last(step.asset, step.partition)
+        seen = self._inputs.seen(asset, step.partition, last)
+        if last is not None and seen.inputs == last.inputs and not self._must_run(step, seen):
             note = "its inputs are those of its last success"
             self._outcomes.end_well(step.to(StepStatus.UNCHANGED, finished=now, note=note))
             return
@@ -277,7 +266,7 @@ class Scheduler:
             run_key=step.run_key or _run_key(step, causes),
             started=now,
             deadline=now + asset.timeout if asset.timeout else None,
-            inputs=inputs,
+            inputs=seen.inputs,
             note="",
         )
         self._state.put(Table.STEP, (step.id,), running)
@@ -297,11 +286,18 @@ class Scheduler:
                 running.run_key,
                 step.runs,
                 causes,
-                {name: row.handle for name, row in rows.items()},
+                seen.handles,
                 last.handle if last is not None else None,
                 self._because(step),
+                seen.changed,
             )
         )
+
+    def _must_run(self, step: Step, seen: Seen) -> bool:
+        """Whether a step runs although it has read all that is there."""
+        if step.root or not seen.inputs:
+            return True
+        return any(self._demands.run(run).forced for run in step.runs)
 
     def _because(self, step: Step) -> str:
         """Why the runs that wait for a step are, each reason once."""

@@ -19,30 +19,38 @@ one moves.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from reactor.core.graph import Graph
+from reactor.core.link import EVERY, Place
 from reactor.core.run import ENDED, Step, StepStatus
 from reactor.core.state import Key
 
-Place = tuple[str, str | None]
-
 _IDLE = frozenset({StepStatus.RETRYING, StepStatus.BLOCKED, StepStatus.HELD})
+
+
+_Of = TypeVar("_Of")
 
 
 class Waves:
     """The line. `steps` is the live table it looks into; it never changes a row.
 
+    Args: `places` answers the asset partitions that a step of an asset partition reads.
+
     `look` collects the steps that may be able to start now, `parked` those that are paused.
     """
 
-    def __init__(self, graph: Graph, steps: Mapping[Key, Step]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        steps: Mapping[Key, Step],
+        places: Callable[[str, str | None], tuple[Place, ...]],
+    ) -> None:
         self._graph = graph
         self._steps = steps
-        self._reads: dict[str, tuple[Place, ...]] = {
-            asset.name: tuple((upstream.name, None) for upstream in asset.upstream)
-            for asset in graph.assets.values()
-        }
+        self._places = places
+        self._reads: dict[int, tuple[Place, ...]] = {}
         self.needs: dict[int, set[int]] = {}
         self.look: set[int] = set()
         self.parked: set[int] = set()
@@ -52,6 +60,8 @@ class Waves:
         self._behind: dict[int, int] = {}
         self._started: dict[Place, dict[int, None]] = {}
         self._readers: dict[Place, dict[int, None]] = {}
+        self._writers: dict[str, dict[int, None]] = {}
+        """Of assets with partitions of their own, who writes any of them."""
         self._watchers: dict[int, set[int]] = {}
         self._missing: dict[Place, dict[int, None]] = {}
         self._aside: set[int] = set()
@@ -61,11 +71,8 @@ class Waves:
         return self._steps[(id,)]
 
     def reads(self, step: Step) -> tuple[Place, ...]:
-        """The asset partitions a step reads; with a partition also the unpartitioned whole."""
-        whole = self._reads.get(step.asset, ())
-        if step.partition is None:
-            return whole
-        return (*((name, step.partition) for name, _ in whole), *whole)
+        """The asset partitions that a step in the line reads."""
+        return self._reads[step.id]
 
     def enter(self, step: Step, needs: Iterable[int]) -> None:
         """Puts a step at the end of the line."""
@@ -73,6 +80,9 @@ class Waves:
         self._append(place, step.id)
         if step.tries:
             self._started.setdefault(place, {})[step.id] = None
+        if self._partitioned(step.asset):
+            self._writers.setdefault(step.asset, {})[step.id] = None
+        self._reads[step.id] = self._places(step.asset, step.partition)
         for read in self.reads(step):
             self._readers.setdefault(read, {})[step.id] = None
         self.needs[step.id] = set()
@@ -80,6 +90,17 @@ class Waves:
         self.look.add(step.id)
         if self._aside or step.status in _IDLE:
             self.refresh([step.id])
+
+    def gathers(self, id: int) -> bool:
+        """Whether a step in the line reads many partitions of one asset."""
+        own = [place for place in self._reads.get(id, ()) if place[1] is not None]
+        if any(partition is EVERY for _, partition in own):
+            return True
+        return len({asset for asset, _ in own}) < len(own)
+
+    def _partitioned(self, asset: str) -> bool:
+        known = self._graph.assets.get(asset)
+        return known is not None and known.partitions is not None
 
     def _append(self, place: Place, id: int) -> None:
         last = self._last.get(place)
@@ -147,7 +168,8 @@ class Waves:
             after = after.union(self._held_back_by(step))
         self._unlink(place, step.id)
         self._drop(self._started, place, step.id)
-        for read in self.reads(step):
+        self._drop(self._writers, step.asset, step.id)
+        for read in self._reads.pop(step.id, ()):
             self._drop(self._readers, read, step.id)
             self._drop(self._missing, read, step.id)
         for need in self.needs.pop(step.id, set()):
@@ -161,7 +183,7 @@ class Waves:
             self.refresh(after)
 
     @staticmethod
-    def _drop(index: dict[Place, dict[int, None]], place: Place, id: int) -> None:
+    def _drop(index: dict[_Of, dict[int, None]], place: _Of, id: int) -> None:
         held = index.get(place)
         if held is not None:
             held.pop(id, None)
@@ -177,9 +199,12 @@ class Waves:
         for place in places:
             self._missing.setdefault(place, {})[step.id] = None
 
-    def came(self, place: Place) -> list[Step]:
+    def came(self, asset: str, partition: str | None) -> list[Step]:
         """The steps that waited for an asset partition to be made, in the order of the line."""
-        found = [self.step(id) for id in self._missing.pop(place, ())]
+        ids: dict[int, None] = self._missing.pop((asset, partition), {})
+        if partition is not None and self._partitioned(asset):
+            ids = {**ids, **self._missing.pop((asset, EVERY), {})}
+        found = [self.step(id) for id in ids]
         return sorted(found, key=lambda step: step.order)
 
     def refresh(self, ids: Iterable[int]) -> None:
@@ -283,17 +308,29 @@ class Waves:
         ahead = self._writer_ahead(step)
         if ahead is not None:
             return ahead
-        place = (step.asset, step.partition)
         asset = self._graph.assets.get(step.asset)
         if asset is None or not asset.versioned:
-            for id in self._readers.get(place, ()):
+            for id in self._reading(step):
                 if id != step.id and self._claims_before(id, step.order):
                     return id
         for read in self.reads(step):
-            for id in self._from_the_end(read):
+            for id in self._writing(read):
                 if id != step.id and self._claims_before(id, step.order):
                     return id
         return None
+
+    def _reading(self, step: Step) -> Iterator[int]:
+        """Who reads what a step writes."""
+        yield from self._readers.get((step.asset, step.partition), ())
+        if step.id in self._writers.get(step.asset, ()):
+            yield from self._readers.get((step.asset, EVERY), ())
+
+    def _writing(self, read: Place) -> Iterable[int]:
+        """Who writes what is read, the last in the line first."""
+        asset, partition = read
+        if partition is EVERY:
+            return reversed(self._writers.get(asset, {}))
+        return self._from_the_end(read)
 
     def _writer_ahead(self, step: Step) -> int | None:
         place = (step.asset, step.partition)

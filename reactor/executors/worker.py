@@ -19,7 +19,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -97,6 +97,7 @@ class Context:
     previous: Any = None
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
     because: str = ""
+    changed: Mapping[str, Sequence[str] | None] = field(default_factory=lambda: {})
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is."""

@@ -120,6 +120,7 @@ class Workshop:
             partial(self.emit, start.step, start.number, "progress"),
             self.connections,
             start.because,
+            start.changed,
         )
 
     def _job(self, start: Start, work: Work, arguments: Mapping[str, Any], events: Events) -> Job:
@@ -252,6 +253,7 @@ def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
         "REACTOR_BECAUSE": start.because[:BECAUSE_LIMIT],
         "REACTOR_PARTITION": start.partition or "",
         "REACTOR_UPSTREAM": json.dumps(start.upstream),
+        "REACTOR_CHANGED": json.dumps(start.changed),
         "REACTOR_EVENT_COUNT": str(len(events)),
     }
     text = json.dumps([_told(event) for event in events])

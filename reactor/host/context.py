@@ -91,7 +91,9 @@ class Context:
     `run_key` is the same for every attempt of a step: use it to make an external write idempotent.
     `because` says in words why, which is all there is when something did *not* happen; `causes` are
     the events, `previous` the handle of the last materialization, `log` a logger that
-    knows the run and the step.
+    knows the run and the step. `changed` has, by upstream, what changed of it since this asset (or
+    partition) last succeeded: the keys it told, or the partitions that were made; None if that is
+    not known, or all of it may have.
     """
 
     run: int
@@ -107,6 +109,7 @@ class Context:
     report: Callable[[str], None] = field(repr=False)
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
     because: str = ""
+    changed: Mapping[str, Sequence[str] | None] = field(default_factory=lambda: {})
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is; it shows in the run's log."""

@@ -108,11 +108,12 @@ def _steps(works: Sequence[Row]) -> Iterable[str]:
 
 def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
     """What is next to the run and not part of it; nothing is told of another version's graph."""
-    roots = [work["asset"] for work in row["works"] if work["root"]]
-    if row["fingerprint"] != graph.fingerprint or not all(name in graph.assets for name in roots):
+    roots = [(work["asset"], work["partition"]) for work in row["works"] if work["root"]]
+    known = all(name in graph.assets for name, _ in roots)
+    if row["fingerprint"] != graph.fingerprint or not known:
         return
     downstream = len(roots) < len(row["works"]) or row["rule"] in graph.rules
-    made = plan(graph, row["rule"], list(dict.fromkeys(roots)), "", None, downstream)
+    made = plan(graph, row["rule"], roots, "", downstream=downstream)
     yield from (f"Not affected: {name}, as {why}." for name, why in made.pruned[:SHOWN])
     rest = len(graph.assets) - len(made.works) - len(made.pruned)
     if rest:

@@ -10,7 +10,8 @@ from tests.unit.core.stage import drawn
 
 
 def made(graph: Graph, *roots: str, **options: Any) -> Plan:
-    return plan(graph, "rule", roots, "because inbox saw a.csv", **options)
+    at = options.get("partition")
+    return plan(graph, "rule", [(name, at) for name in roots], "because inbox saw a.csv", **options)
 
 
 SHOP = drawn("raw, clean(raw), revenue(clean prices), prices, vacuum(clean), other")

@@ -78,7 +78,7 @@ def test_in_the_end_everything_was_made_from_the_newest_of_its_inputs(seed: int)
     rows = world.reactor.state.rows[Table.MATERIALIZATION]
     for row in rows.values():
         if world.graph.assets[row.asset].follow and not world.waits(row.asset):
-            for asset, partition, step in row.inputs:
+            for asset, partition, change in row.inputs:
                 if partition != row.partition:
                     continue  # a change of the whole does not reach the partitions below it
-                assert rows[asset, partition].step == step, (row.asset, asset)
+                assert rows[asset, partition].change == change, (row.asset, asset)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from reactor.core.asset import Retry
 from reactor.core.field import field
+from reactor.core.state import Table
 from tests.unit.core.stage import Stage, drawn, rule
 
 
@@ -77,7 +78,11 @@ def test_a_step_that_waits_for_its_retry_keeps_no_claim_on_its_inputs() -> None:
     stage.ends("raw")
     stage.passes("10m")
     assert stage.running == ["clean"]
-    assert stage.of("clean")[0].inputs == (("raw", None, stage.of("raw")[1].id),)
+    raw = stage.reactor.state.get(Table.MATERIALIZATION, "raw", None)
+    assert (raw.step, stage.of("clean")[0].inputs) == (
+        stage.of("raw")[1].id,
+        (("raw", None, raw.change),),
+    )
 
 
 def test_what_waits_behind_a_retry_keeps_no_claim_either() -> None:
