@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.core.breach import Judgement, judge, moves, still
-from reactor.core.contract import Change, Column, TableSchema, diff
-from reactor.core.lineage import ALL, NOTHING, Lineage, declared, reads_any
-
-T = "public.orders"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a schema sensor says."""
-
-    table: str
-    changes: tuple[Change, ...]
-    before: TableSchema | None = None
-    after: TableSchema | None = None
-
-
-def shape(text: str, key: str = "", identity: str | None = "1") -> TableSchema:
-    """`a:integer b:text!3` is a column a, and b, which is not null and has the number 3."""
-    columns: list[Column] = []
-    for part in text.split():
-        name, _, rest = part.partition(":")
-        rest, _, number = rest.partition("#")
-        type = rest.removesuffix("!")
-        columns.append(Column(name, type, type == rest, int(number) if number else None))
-    return TableSchema(tuple(columns), tuple(key.split()), identity)
-
-
-def seen(before: TableSchema | None, after: TableSchema | None) -> Seen:
-    return Seen(T, diff(before, after).changes, before, after)
+from reactor.core.contract import Change, TableSchema
+from reactor.core.lineage import ALL, NOTHING, Lineage, declared
+from tests.unit.core.reference.shapes import (
+    EVERYTHING,
+    Seen,
+    T,
+    readers,
+    seen,
+    shape,
+    shapes,
+    told_by_history,
+)
 
 
 def play(reader: Lineage, *shapes: TableSchema | None) -> list[Judgement]:
@@ -49,7 +31,6 @@ def play(reader: Lineage, *shapes: TableSchema | None) -> list[Judgement]:
 
 
 AMOUNT = declared({"orders": ["amount"]}, {"total": ["orders.amount"]})
-EVERYTHING = declared({"orders": "*"})
 FULL, LESS = shape("id:integer amount:integer"), shape("id:integer")
 
 
@@ -176,65 +157,12 @@ def test_a_reader_that_reads_something_else_now_is_no_longer_held() -> None:
     assert still(declared({"orders": ["id"]}), T, judged.facts) == ()
 
 
-# Against the obvious way: a reader looks at the whole table as it was when it last saw it, and as
-# it is now. Types do not widen here, and columns have no numbers, so that equal means unchanged.
-
-_columns = st.dictionaries(
-    st.sampled_from("abc"), st.sampled_from(["integer", "text", "text!"]), max_size=3
-)
-_shapes = st.one_of(
-    st.none(),
-    st.builds(
-        lambda columns, key: shape(" ".join(f"{n}:{t}" for n, t in columns.items()), key),
-        _columns,
-        st.just(""),
-    ),
-)
-_reads = st.one_of(
-    st.just(EVERYTHING),
-    st.sets(st.sampled_from("abc"), min_size=1).map(lambda names: declared({"orders": names})),
-)
-
-
-def parts(reader: Lineage, table: TableSchema | None) -> dict[str, str]:
-    """All that a reader sees of a table, and that there is one."""
-    if table is None:
-        return {}
-    columns = {
-        column.name: f"{column.type} {column.nullable}"
-        for column in table.columns
-        if reads_any(reader, T, frozenset({column.name}))
-    }
-    return {"": "table", **columns}
-
-
-def breaks(reader: Lineage, before: TableSchema | None, after: TableSchema | None) -> bool:
-    return any(
-        change.breaking
-        and reads_any(reader, T, frozenset({change.column}) if change.column else ALL)
-        for change in diff(before, after).changes
-    )
-
-
-@given(_reads, st.lists(_shapes, min_size=2, max_size=8))
+@given(readers, st.lists(shapes, min_size=2, max_size=8))
 def test_a_reader_is_held_from_the_first_break_until_it_sees_what_it_saw(
-    reader: Lineage, shapes: list[TableSchema | None]
+    reader: Lineage, history: list[TableSchema | None]
 ) -> None:
-    seen_last = shapes[0]
-    broken: set[str] = set()
-    judged = play(reader, *shapes)
-    for (before, after), got in zip(pairwise(shapes), judged, strict=True):
-        was_held = bool(broken)
-        if not was_held:
-            seen_last = before
-        saw, sees = parts(reader, seen_last), parts(reader, after)
-        moved = {name for name in {*saw, *sees} if saw.get(name) != sees.get(name)}
-        for change in diff(before, after).changes:
-            names = {change.column} if change.column else {"", *parts(reader, before)}
-            if change.breaking:
-                broken |= {name for name in names if name in parts(reader, before)}
-        broken &= moved
-        assert bool(got.facts) == bool(broken)
-        if not broken:
-            came = before is None and after is not None
-            assert (got.touched != NOTHING) == (bool(moved) or (came and "" in sees))
+    for number, got in enumerate(play(reader, *history), 2):
+        known = told_by_history(reader, history[:number])
+        assert bool(got.facts) == bool(known.broken)
+        if not known.broken:
+            assert (got.touched != NOTHING) == known.sees_other
