@@ -187,12 +187,21 @@ class Reactor:
 
     def _fill(self, backfill: Backfill, partition: str, now: datetime) -> int | None:
         """Launches one partition of a backfill; None if the pipeline has no such partition."""
-        roots = [name for name in backfill.assets if name in self.graph.assets]
+        names = [name for name in backfill.assets if name in self.graph.assets]
+        roots = roots_at(self.graph, names, partition)
         if not roots:
             return None
         rule = rule_name(backfill.id)
         because = f"because {rule} covers {partition}"
-        made = plan(self.graph, rule, roots, because, partition, backfill.downstream)
+        made = plan(
+            self.graph,
+            rule,
+            roots,
+            because,
+            partition=partition,
+            downstream=backfill.downstream,
+            known=self._scheduler.known,
+        )
         return self._scheduler.launch(Launch(made, because=because, priority=LAST), now)
 
     def _plan_again(self, now: datetime) -> None:
