@@ -65,6 +65,8 @@ def _sensors(sensors: list[dict[str, Any]]) -> list[Finding]:
             found.append(Finding(name, f"is down: {each['why']}", True))
         elif each["lag_seconds"] > BEHIND_S:
             found.append(Finding(name, f"is {span(each['lag_seconds'])} behind"))
+        elif each["why"]:
+            found.append(Finding(name, each["why"]))
     return found
 
 

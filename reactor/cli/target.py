@@ -39,15 +39,24 @@ def parsed(text: str) -> Any:
         return text
 
 
+def sensor_of(graph: Graph, name: str) -> Any:
+    """The sensor of that name.
+
+    Raises: BadUsage if there is none.
+    """
+    found = graph.sensors.get(name)
+    if found is None:
+        known = nearest(name, graph.sensors) or f"there are {', '.join(graph.sensors) or 'none'}"
+        raise BadUsage(f"{graph.name} has no sensor {name}", hint=known)
+    return found
+
+
 def made(graph: Graph, sensor: str, text: str) -> Event:
     """The event that a sensor would make of what it saw.
 
     Raises: BadUsage if there is no such sensor, or it could not have seen that.
     """
-    source: Any = graph.sensors.get(sensor)
-    if source is None:
-        known = nearest(sensor, graph.sensors) or f"there are {', '.join(graph.sensors) or 'none'}"
-        raise BadUsage(f"{graph.name} has no sensor {sensor}", hint=known)
+    source = sensor_of(graph, sensor)
     value = parsed(text)
     try:
         return source.event(value)

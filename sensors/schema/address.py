@@ -23,6 +23,11 @@ class Address:
     name: str
     database: bool
 
+    @property
+    def postgres(self) -> bool:
+        """Whether it is a PostgreSQL database."""
+        return self.database and self.text.startswith(("postgresql://", "postgres://"))
+
 
 def parsed(target: str) -> Address:
     """What `target` names: a database if it begins with a URL scheme, else files.

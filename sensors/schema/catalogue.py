@@ -108,6 +108,11 @@ class Inspected:
         return normal(type_.compile(dialect=connection.dialect))
 
 
+def said(error: DBAPIError) -> str:
+    """What the database itself said, on one line."""
+    return " ".join(str(error.orig).split())
+
+
 def assembled(rows: Iterable[Row]) -> dict[str, TableSchema]:
     """Tables from rows that are grouped by table, columns in order."""
     found: dict[str, TableSchema] = {}

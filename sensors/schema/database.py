@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from reactor.core.contract import TableSchema
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.ports import Log
-from sensors.schema.catalogue import Inspected
+from sensors.schema.catalogue import Inspected, said
 from sensors.schema.pattern import Tables
 from sensors.schema.postgres import Postgres
 from sensors.schema.sqlite import Sqlite
@@ -140,15 +140,10 @@ class Database:
         self._busy += 1
         if self._closed or not self._catalogue.busy(error) or self._busy > _PATIENCE:
             return False
-        self._log.info("schema not read, database busy", tries=self._busy, error=_said(error))
+        self._log.info("schema not read, database busy", tries=self._busy, error=said(error))
         return True
 
     def _failed(self, error: DBAPIError) -> SensorError:
         return SensorError(
-            f"the schema cannot be read: {_said(error)}", hint=self._catalogue.hint(error)
+            f"the schema cannot be read: {said(error)}", hint=self._catalogue.hint(error)
         )
-
-
-def _said(error: DBAPIError) -> str:
-    """What the database itself said, on one line."""
-    return " ".join(str(error.orig).split())

@@ -71,15 +71,19 @@ class Postgres(Inspected):
         super().__init__(url, tables)
         self.default = "public"
 
-    def engine(self) -> Engine:
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the driver is told beyond the URL."""
         own = {name: value for name, value in _CONNECT.items() if name not in self.url.query}
         # A pooler between us and the server may hand each transaction to another session.
-        own["prepare_threshold"] = None
+        return {**own, "prepare_threshold": None}
+
+    def engine(self) -> Engine:
         try:
             return create_engine(
                 self.url.set(drivername="postgresql+psycopg"),
                 poolclass=NullPool,
-                connect_args=own,
+                connect_args=self.arguments,
             )
         except ImportError as error:
             raise SensorRefused(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 
@@ -22,9 +22,14 @@ from sensors.schema.imagine import imagined
 from sensors.schema.ledger import Baseline
 from sensors.schema.pattern import Tables
 from sensors.schema.payload import SchemaChanged, changed
-from sensors.schema.watch import Eye, Watching
+from sensors.schema.watch import Ear, Eye, Watching
+
+Notify = Literal["auto"] | bool
 
 _SHORTEST = timedelta(milliseconds=10)
+_LOOKS_A_CHECK = 60
+"""After how many looks the listener makes sure that the event trigger is there."""
+_LONGEST_CHECK_SECONDS = 60.0
 _tests = count()
 
 
@@ -50,6 +55,9 @@ class SchemaChanges(Source):
         tables: a glob over `schema.table`, or several; without a dot, of the default schema.
         every: how often to look; a change is seen within this and the time of one look.
         baseline: what the first look does: `record` or `announce`.
+        notify: whether to listen for changes, too, and to look at once: in PostgreSQL, where
+            `reactor sensors install` put an event trigger. `auto` listens if it is there; `True`
+            counts its absence as being down; `False` only polls.
         name: what the sensor is called; else the database, or the last fixed folder.
 
     Raises: ValueError for what cannot be watched.
@@ -65,6 +73,7 @@ class SchemaChanges(Source):
     tables: tuple[str, ...]
     every: timedelta
     baseline: Baseline
+    notify: Notify
     name: str
 
     def __init__(
@@ -73,6 +82,7 @@ class SchemaChanges(Source):
         tables: str | Sequence[str] = "*",
         every: Duration = "1s",
         baseline: Baseline = "record",
+        notify: Notify = "auto",
         name: str | None = None,
     ) -> None:
         globs = (tables,) if isinstance(tables, str) else tuple(tables)
@@ -86,10 +96,15 @@ class SchemaChanges(Source):
         address = parsed(target)
         if not address.database and globs != ("*",):
             raise ValueError(f"tables= is for databases; {target!r} is a path pattern")
+        if notify not in ("auto", True, False):
+            raise ValueError(f"notify is auto, True or False, not {notify!r}")
+        if notify is True and not address.postgres:
+            raise ValueError("notify=True is for PostgreSQL; the rest is polled")
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "tables", globs)
         object.__setattr__(self, "every", interval)
         object.__setattr__(self, "baseline", baseline)
+        object.__setattr__(self, "notify", notify)
         object.__setattr__(self, "name", name or address.name)
 
     @property
@@ -122,10 +137,17 @@ class SchemaChanges(Source):
             return self._watching(desk, partial(Files, self.target, desk.log), self.target)
         # SQLAlchemy takes longer to import than the rest: only who listens to a database pays.
         from sensors.schema.database import Database, catalogue  # noqa: PLC0415
+        from sensors.schema.listener import Listener  # noqa: PLC0415
+        from sensors.schema.postgres import Postgres  # noqa: PLC0415
 
         tables = Tables(self.tables)
-        eye = partial(Database, catalogue(self.target, tables), desk.log)
-        return self._watching(desk, eye, str(tables))
+        found = catalogue(self.target, tables)
+        eye = partial(Database, found, desk.log)
+        ear: Ear | None = None
+        if self.notify and isinstance(found, Postgres):
+            check = min(_LOOKS_A_CHECK * self.every.total_seconds(), _LONGEST_CHECK_SECONDS)
+            ear = Listener(found, desk.log, check)
+        return self._watching(desk, eye, str(tables), ear)
 
     def restore(self, raw: bytes) -> SchemaChanged:
         """The payload of a recorded event.
@@ -142,7 +164,16 @@ class SchemaChanges(Source):
     def __str__(self) -> str:
         return self.name
 
-    def _watching(self, desk: Desk, eye: Callable[[], Eye], pattern: str) -> Watching:
+    def _watching(
+        self, desk: Desk, eye: Callable[[], Eye], pattern: str, ear: Ear | None = None
+    ) -> Watching:
         return Watching(
-            self.name, desk, eye, pattern=pattern, every=self.every, baseline=self.baseline
+            self.name,
+            desk,
+            eye,
+            pattern=pattern,
+            every=self.every,
+            baseline=self.baseline,
+            ear=ear,
+            must=self.notify is True,
         )

@@ -1,4 +1,4 @@
-"""Schema changes of a real PostgreSQL database."""
+"""Schema changes of a real PostgreSQL database, polled."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def shop(url: str) -> Iterator[Any]:
 
 
 def watching(url: str, **settings: Any) -> SchemaChanges:
-    return SchemaChanges(url, **{"every": "10ms", "tables": "public.*", "name": "shop", **settings})
+    polling = {"every": "10ms", "tables": "public.*", "name": "shop", "notify": False}
+    return SchemaChanges(url, **{**polling, **settings})
 
 
 def said(desk: Recorder) -> list[str]:

@@ -53,6 +53,9 @@ def test_name_and_address_come_from_the_target(target: str, name: str, address: 
         ({"target": "postgresql://x/y", "tables": ""}, "a glob"),
         ({"target": "postgresql://x/y", "every": "0s"}, "too often"),
         ({"target": "postgresql://x/y", "baseline": "guess"}, "record or announce"),
+        ({"target": "postgresql://x/y", "notify": "yes"}, "auto, True or False"),
+        ({"target": "sqlite:///shop.db", "notify": True}, "is for PostgreSQL"),
+        ({"target": "lake/*.csv", "notify": True}, "is for PostgreSQL"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_where_it_is_written(
