@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from reactor.core.errors import StoreError
 from reactor.core.event import Event
 from reactor.core.run import Run, Step
-from reactor.core.state import State
+from reactor.core.state import Backfill, State
 from reactor.ports import DeadLetter, LogLine, Turn
 from reactor.store import commands, loading, retention
 from reactor.store.commands import Logs
@@ -67,6 +67,10 @@ class Database(ABC):
     async def recall(self, run: int) -> tuple[Run, tuple[Step, ...]] | None:
         """A run that has ended, with its steps: what `ResumeRun` takes. None if there is none."""
         return await self._read(lambda connection: loading.recall(connection, run))
+
+    async def recall_backfill(self, id: int) -> Backfill | None:
+        """A backfill, live or ended: what `RetryBackfill` takes. None if there is none."""
+        return await self._read(lambda connection: loading.recall_backfill(connection, id))
 
     async def put_inbox(self, sender: str, delivery: str, body: bytes, at: datetime) -> int | None:
         """Keeps a request from outside; None if this delivery is in the inbox already."""

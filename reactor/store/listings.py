@@ -123,6 +123,24 @@ def alerts(connection: sa.Connection, *, is_open: bool | None = None, limit: int
     return rows(connection, query)
 
 
+def backfills(
+    connection: sa.Connection, *, limit: int = 50, before: int | None = None
+) -> list[Row]:
+    """Backfills in brief: of their partitions only how many there are."""
+    fill = schema.backfill
+    columns = [column for column in fill.columns if column is not fill.c.partitions]
+    return rows(connection, page(sa.select(*columns), fill.c.id, limit, before))
+
+
+def backfill(
+    connection: sa.Connection, *, id: int | None = None, token: str | None = None
+) -> Row | None:
+    """One backfill by its number or its token, with its partitions."""
+    fill = schema.backfill.c
+    which = fill.id == id if id is not None else fill.token == token
+    return next(iter(rows(connection, sa.select(schema.backfill).where(which))), None)
+
+
 def pauses(connection: sa.Connection) -> list[Row]:
     """What operators have paused."""
     return rows(connection, sa.select(schema.pause).order_by(*schema.pause.primary_key))

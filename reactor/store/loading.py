@@ -16,7 +16,7 @@ from reactor.core.event import Event
 from reactor.core.instant import instant
 from reactor.core.ranges import Range, Ranges
 from reactor.core.run import Run, Step
-from reactor.core.state import Key, State, Table
+from reactor.core.state import Backfill, Key, State, Table
 from reactor.store import matches, schema
 from reactor.store.encoding import from_headers
 from reactor.store.rows import SHAPES, to_run, to_step
@@ -67,6 +67,13 @@ def recall(connection: sa.Connection, run: int) -> tuple[Run, tuple[Step, ...]] 
     named = {work.step for work in found[0].works}
     steps = [to_step(row) for row in _by_key(connection, schema.step.c.id, named)]
     return found[0], tuple(sorted(steps, key=lambda step: step.id))
+
+
+def recall_backfill(connection: sa.Connection, id: int) -> Backfill | None:
+    """One backfill, however it ended."""
+    query = sa.select(schema.backfill).where(schema.backfill.c.id == id)
+    values = connection.execute(query).first()
+    return None if values is None else SHAPES[Table.BACKFILL].decode(values)[1]
 
 
 def _runs(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Run]:

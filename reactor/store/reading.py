@@ -90,6 +90,14 @@ class Reading:
         """See `listings.alerts`: is_open, limit."""
         return await self._read(lambda connection: listings.alerts(connection, **which))
 
+    async def backfills(self, **which: Any) -> list[Row]:
+        """Backfills without their partitions: limit, before."""
+        return await self._read(lambda connection: listings.backfills(connection, **which))
+
+    async def backfill(self, **which: Any) -> Row | None:
+        """One backfill: id or token."""
+        return await self._read(lambda connection: listings.backfill(connection, **which))
+
     async def pauses(self) -> list[Row]:
         """What operators have paused."""
         return await self._read(listings.pauses)

@@ -280,11 +280,13 @@ def _decode_hold(values: Sequence[Any]) -> tuple[Key, Any]:
     return (row.id,), row
 
 
-def _backfill(row: Backfill) -> Values:
+def backfill_values(row: Backfill, partitions: str) -> Values:
+    """The values of a backfill, whose partitions are given as text."""
     return (
         row.id,
         to_text(row.assets),
-        to_text(row.partitions),
+        partitions,
+        len(row.partitions),
         row.limit,
         row.downstream,
         row.status.value,
@@ -299,8 +301,8 @@ def _backfill(row: Backfill) -> Values:
 
 
 def _decode_backfill(values: Sequence[Any]) -> tuple[Key, Any]:
-    id, assets, partitions, limit, downstream, status, reason, created = values[:8]
-    finished, following, done, failed, token = values[8:]
+    id, assets, partitions, _, limit, downstream, status, reason, created = values[:9]
+    finished, following, done, failed, token = values[9:]
     row = Backfill(
         id,
         tuple(from_text(assets)),
@@ -400,7 +402,12 @@ SHAPES: Mapping[Table, Shape] = {
     # A bare number does not know its key: writes.py adds it.
     Table.PART: Shape(schema.part, lambda row: (row,), _part_key, _decode_part),
     Table.HOLD: Shape(schema.hold, _hold, _same, _decode_hold),
-    Table.BACKFILL: Shape(schema.backfill, _backfill, _same, _decode_backfill),
+    Table.BACKFILL: Shape(
+        schema.backfill,
+        lambda row: backfill_values(row, to_text(row.partitions)),
+        _same,
+        _decode_backfill,
+    ),
     Table.NODE: Shape(schema.node, _node, _node_key, _decode_node),
     Table.RULE: Shape(schema.rule, _rule, _same, _decode_rule),
     Table.ALERT: Shape(schema.alert, _alert, _same, _decode_alert),

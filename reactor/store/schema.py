@@ -235,6 +235,7 @@ backfill = Table(
     _id(),
     _text("assets"),
     _text("partitions"),
+    _number("total"),
     _number("limit"),
     Column("downstream", Boolean, nullable=False),
     _text("status"),

@@ -26,7 +26,12 @@ _INSTANTS = frozenset(
         *("received", "resolved", "since", "started", "time"),
     )
 )
-_JSON = frozenset(("detail", "handle", "inputs", "metadata", "runs", "waiting", "works"))
+_JSON = frozenset(
+    (
+        *("assets", "detail", "failed", "handle", "inputs", "metadata"),
+        *("partitions", "runs", "waiting", "works"),
+    )
+)
 
 
 def show(values: sa.RowMapping) -> Row:

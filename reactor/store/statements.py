@@ -94,13 +94,16 @@ def _move_on(_: Insert) -> Any:
     )
 
 
-def _update_run(_: Insert) -> Any:
-    columns = [name for name in _names(schema.run) if name not in ("id", "works")]
-    return (
-        sa.update(schema.run)
-        .values({name: sa.bindparam(f"new_{name}") for name in columns})
-        .where(schema.run.c.id == sa.bindparam("of"))
+def update(table: sa.Table, without: str) -> Statement:
+    """Rows by their `id`, of which one column, that may be long, stays as it is."""
+    names = [name for name in _names(table) if name not in ("id", without)]
+    clause = (
+        sa.update(table)
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+        .where(table.c.id == sa.bindparam("of"))
     )
+    values = (*(f"new_{name}" for name in names), "of")
+    return Statement(f"update {table.name}", values, lambda _: clause)
 
 
 def _add_tally(start: Insert) -> Any:
@@ -112,11 +115,8 @@ def _add_tally(start: Insert) -> Any:
 MOVE_ON = Statement("update position", ("after", "of", "at", "before"), _move_on)
 MOVE_NEW = insert(schema.position)
 MOVE_OFF = delete(schema.position, "sensor", "part", "value")
-UPDATE_RUN = Statement(
-    "update run",
-    (*(f"new_{name}" for name in _names(schema.run) if name not in ("id", "works")), "of"),
-    _update_run,
-)
+UPDATE_RUN = update(schema.run, without="works")
+UPDATE_BACKFILL = update(schema.backfill, without="partitions")
 ADD_TALLY = Statement("add tally", _names(schema.tally), _add_tally)
 ADD_EVENTS = insert(schema.event)
 ADD_FIRINGS = insert(schema.firing)

@@ -14,12 +14,12 @@ from reactor.core.event import Event
 from reactor.core.instant import EPOCH, MICROSECOND, micros
 from reactor.core.ranges import Range, count, union
 from reactor.core.run import Run
-from reactor.core.state import Change, RuleState, Table
+from reactor.core.state import Backfill, Change, RuleState, Table
 from reactor.ports import DeadLetter, Move, Turn
 from reactor.store import matches as written
 from reactor.store import statements
 from reactor.store.encoding import headers, payload, to_text
-from reactor.store.rows import SHAPES, Values, history_values, run_values
+from reactor.store.rows import SHAPES, Values, backfill_values, history_values, run_values
 from reactor.store.statements import Statement
 
 
@@ -47,6 +47,7 @@ ALL: tuple[Statement, ...] = (
     statements.MOVE_ON,
     statements.MOVE_OFF,
     statements.UPDATE_RUN,
+    statements.UPDATE_BACKFILL,
     statements.ADD_TALLY,
     statements.ADD_EVENTS,
     statements.ADD_FIRINGS,
@@ -223,6 +224,7 @@ def _changes(changes: Iterable[Change], named: Named) -> Iterator[Write]:
     deleted: dict[Table, list[Values]] = {}
     runs: list[Change] = []
     history: list[Values] = []
+    moved: list[Values] = []
     for change in changes:
         table, before, after = change.table, change.before, change.after
         if before is after or before == after:
@@ -234,6 +236,9 @@ def _changes(changes: Iterable[Change], named: Named) -> Iterator[Write]:
             runs.append(change)
         elif table in _BARE:
             upserted.setdefault(table, []).append((*shape.key(change.key), after))
+        elif table is Table.BACKFILL and _same_partitions(before, after):
+            values = backfill_values(after, "")
+            moved.append((values[1], *values[3:], after.id))
         else:
             upserted.setdefault(table, []).append(shape.encode(after))
             if table is Table.MATERIALIZATION and (before is None or before.at != after.at):
@@ -245,7 +250,13 @@ def _changes(changes: Iterable[Change], named: Named) -> Iterator[Write]:
     yield from _runs(runs, named)
     for table, rows in upserted.items():
         yield Write(UPSERTS[table], rows)
+    yield Write(statements.UPDATE_BACKFILL, moved, exact=True)
     yield Write(statements.ADD_HISTORY, history)
+
+
+def _same_partitions(before: Backfill | None, after: Backfill) -> bool:
+    """Whether the partitions, which may be many, need not be written again."""
+    return before is not None and before.partitions == after.partitions
 
 
 def _runs(changes: Sequence[Change], named: Named) -> Iterator[Write]:

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, autoincrement=False, nullable=False),
         sa.Column("assets", sa.Text, nullable=False),
         sa.Column("partitions", sa.Text, nullable=False),
+        sa.Column("total", NUMBER, nullable=False),
         sa.Column("limit", NUMBER, nullable=False),
         sa.Column("downstream", sa.Boolean, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
