@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from reactor.core.asset import INJECTED, Asset, Pending, Retry, Rule, Upstream
+from reactor.core.division import Division, divided, keys
 from reactor.core.duration import duration
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.field import path_of
 from reactor.core.graph import Graph, nearest
+from reactor.core.mapping import Mapping as PartitionMapping
+from reactor.core.partition import Partitions
 from reactor.core.place import Path
 from reactor.core.trigger.compile import compile_trigger
-from reactor.core.trigger.expression import By, Trigger
+from reactor.core.trigger.expression import Trigger
 
 ExecutorName = Literal["async", "thread", "process", "command"] | str
 Version = Literal["value", "file"] | Callable[[Any], str]
@@ -50,6 +53,7 @@ class Work:
     version: Version | None = None
     locate: str = ""
     checks: tuple[Check, ...] = ()
+    partitions: Partitions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def built(declared: AssetDeclaration, checks: Iterable[Check]) -> tuple[Asset, W
             f"has a trigger of its own and reads {', '.join(upstream)}",
             "say follow=True (either launches it) or follow=False (only its trigger does)",
         )
+    upstream |= _mapped(upstream, options.get("mapping"), wrong)
     _check_options(declared, wrong)
     asset = Asset(
         declared.name,
@@ -131,6 +136,7 @@ def built(declared: AssetDeclaration, checks: Iterable[Check]) -> tuple[Asset, W
         priority=options.get("priority", 0),
         versioned=options.get("versioned", False),
         max_events=options.get("max_events", 10_000),
+        partitions=_partitions(options.get("partitions"), wrong),
         owner=options.get("owner") or declared.owner,
         doc=inspect.cleandoc(declared.function.__doc__ or ""),
         where=where,
@@ -146,6 +152,7 @@ def built(declared: AssetDeclaration, checks: Iterable[Check]) -> tuple[Asset, W
         options.get("version"),
         f"{code_of(declared.function).co_filename}:{declared.function.__qualname__}",
         tuple(check for check in checks if check.asset == declared.name),
+        asset.partitions,
     )
     return asset, work, problems
 
@@ -168,6 +175,8 @@ OPTIONS = (
     "versioned",
     "version",
     "max_events",
+    "partitions",
+    "mapping",
 )
 """What `@asset(...)` may be told."""
 
@@ -206,6 +215,39 @@ def _parameters(declared: AssetDeclaration, wrong: Wrong) -> dict[str, bool]:
             )
             continue
         found[parameter.name] = parameter.default is not parameter.empty
+    return found
+
+
+def _partitions(value: Any, wrong: Wrong) -> Partitions | None:
+    if value is None or isinstance(value, Partitions):
+        return value
+    wrong(
+        f"partitions is {value!r}",
+        "say Daily('2026-01-01'), Static('eu', 'us'), Dynamic('customer') or another kind",
+    )
+    return None
+
+
+def _mapped(upstream: Mapping[str, Upstream], value: Any, wrong: Wrong) -> dict[str, Upstream]:
+    """The upstreams of which a mapping is said, with it."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        wrong(f"mapping is {value!r}", "say of which upstream: mapping={'orders': Offset(-1)}")
+        return {}
+    found: dict[str, Upstream] = {}
+    for key, mapping in cast("Mapping[Any, Any]", value).items():
+        name = getattr(key, "name", key)
+        if name not in upstream:
+            reads = f"it reads {', '.join(upstream)}" if upstream else "it reads no asset"
+            wrong(f"mapping names {name!r}", nearest(str(name), upstream) or reads)
+        elif not isinstance(mapping, PartitionMapping):
+            wrong(
+                f"mapping of {name} is {mapping!r}",
+                "say Same(), Rollup(), Drilldown(), Offset(-1), All(), Mapped(...) or Keys()",
+            )
+        else:
+            found[name] = replace(upstream[name], mapping=mapping)
     return found
 
 
@@ -266,7 +308,9 @@ def _executor(declared: AssetDeclaration, asset: Asset, wrong: Wrong) -> Executo
     return chosen or "thread"
 
 
-def named(declared: Sequence[RuleDeclaration]) -> tuple[list[Rule], list[Problem]]:
+def named(
+    declared: Sequence[RuleDeclaration], assets: Mapping[str, Asset]
+) -> tuple[list[Rule], list[Problem]]:
     """The rules, each with a name: its own, or that of the first asset it launches, numbered.
 
     A rule that makes no sense is left out, and among the problems.
@@ -277,59 +321,71 @@ def named(declared: Sequence[RuleDeclaration]) -> tuple[list[Rule], list[Problem
     for each in declared:
         name = each.name or _free("-".join(each.assets[:1]) or "rule", taken)
         taken.add(name)
-        wrong = _mistakes(each, name)
-        problems.extend(wrong)
-        if not wrong:
-            path = path_of(each.partition)
+        wrong: list[Problem] = []
+        found = _division(each, assets, wrong)
+        if found is not None and not wrong:
             rules.append(
                 Rule(
                     name,
-                    each.trigger,
+                    found.trigger,
                     each.assets,
-                    path if path is not None else each.partition,
+                    found.partition,
                     Pending(each.pending),
                     each.priority,
                     each.observe,
                     each.where,
+                    written=found.written,
                 )
             )
+        for problem in wrong:
+            problems.append(replace(problem, what=f"rule {name}{problem.what}", where=each.where))
     return rules, problems
 
 
-def _mistakes(rule: RuleDeclaration, name: str) -> list[Problem]:
-    found: list[Problem] = []
+def _division(
+    rule: RuleDeclaration, assets: Mapping[str, Asset], problems: list[Problem]
+) -> Division | None:
+    """What matching needs of a rule; None, and what is wrong, if it makes no sense."""
 
     def wrong(what: str, hint: str = "") -> None:
-        found.append(Problem(f"rule {name}: {what}", rule.where, hint))
+        problems.append(Problem(f": {what}", hint=hint))
 
     if not rule.assets:
-        found.append(Problem(f"rule {name} launches nothing", rule.where, "name an asset"))
+        problems.append(Problem(" launches nothing", hint="name an asset"))
     if rule.pending not in list(Pending):
         wrong(f"pending is {rule.pending!r}", f"it is {', '.join(Pending)}")
-    path = path_of(rule.partition)
-    if rule.partition is not None and path is None and not callable(rule.partition):
+    partition = path_of(rule.partition) or rule.partition
+    if partition is not None and not isinstance(partition, Path) and not callable(partition):
         wrong(f"partition is {rule.partition!r}", "say field.day, or a function of the event")
+        partition = None
     try:
         program = compile_trigger(rule.trigger)
+        parts = {name: assets[name].partitions for name in rule.assets if name in assets}
+        found = divided(rule.trigger, partition, parts)
+        if isinstance(found, Problem):
+            wrong(found.what, found.hint)
+            return None
+        if found.trigger is not rule.trigger:
+            program = compile_trigger(found.trigger)
     except DefinitionError as error:
         wrong(error.problems[0].what, error.problems[0].hint)
+        return None
     except ValueError as error:
         wrong(str(error))
-    else:
-        key = path if path is not None else rule.partition
-        if key is not None and not program.stateless and key not in list(_keys(rule.trigger)):
-            shown = str(key) if isinstance(key, Path) else "the same function"
-            what = f"{rule.trigger} collects events, and their partitions may differ"
-            wrong(what, f"key it by the partition: .by({shown})")
+        return None
+    key = found.partition
+    known = program.stateless or (program.root.keyed and key in list(keys(found.trigger)))
+    if key is not None and not known:
+        what = f"{rule.trigger} collects events, and their partitions may differ"
+        wrong(what, _to_key(key))
     return found
 
 
-def _keys(trigger: Trigger) -> Iterable[Any]:
-    """Everything that an expression is keyed by."""
-    if isinstance(trigger, By):
-        yield trigger.key
-    for child in trigger.children:
-        yield from _keys(child)
+def _to_key(key: Path | Callable[[Any], Any]) -> str:
+    if isinstance(key, Partitions):
+        return "leave .by(...) out: its state is kept for each partition by itself"
+    shown = str(key) if isinstance(key, Path) else "the same function"
+    return f"key it by the partition: .by({shown})"
 
 
 def _free(name: str, taken: set[str]) -> str:

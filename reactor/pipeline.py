@@ -17,6 +17,9 @@ from reactor.core.asset import Asset, Retry
 from reactor.core.duration import Duration
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.graph import Graph, nearest
+from reactor.core.mapping import Mapping as PartitionMapping
+from reactor.core.partition import Partitions
+from reactor.core.reader import schema_rules
 from reactor.core.trigger.expression import Arrow, AssetEvents, Source, Trigger
 from reactor.definition import (
     INJECTED,
@@ -181,6 +184,8 @@ class Pipeline:
         versioned: bool = False,
         version: Version | None = None,
         max_events: int = 10_000,
+        partitions: Partitions | None = None,
+        mapping: Mapping[DeclaredAsset | str, PartitionMapping] | None = None,
     ) -> Callable[[Function], DeclaredAsset]: ...
     def asset(self, function: Function | None = None, /, **options: Any) -> Any:  # pyright: ignore[reportInconsistentOverload]
         """Declares an asset: the function's name is its name, its parameters are its inputs.
@@ -189,6 +194,10 @@ class Pipeline:
         a default value is an input that may be missing. `event`, `events`, `partition` and
         `context` are handed in when asked for. With `command=[...]` the function only declares: the
         command is run, with `{parameter}` in its words replaced.
+
+        With `partitions=Daily("2026-01-01")` the asset is kept up to date day by day; `mapping=
+        {"orders": Offset(-1)}` says which partitions of an upstream are read, where that does not
+        follow from what both are.
         """
         if function is not None:
             return self._declare(function, {})
@@ -272,7 +281,7 @@ class Pipeline:
         """
         whole = self.members()
         checks = [check for member in whole for check in member._checks]
-        rules, problems = named([rule for member in whole for rule in member._rules])
+        problems: list[Problem] = []
         assets: list[Asset] = []
         works: dict[str, Work] = {}
         for member in whole:
@@ -282,11 +291,15 @@ class Pipeline:
                 problems.extend(wrong)
                 assets.append(asset)
                 works[asset.name] = work
+        spoken = [rule for member in whole for rule in member._rules]
+        rules, wrong = named(spoken, {asset.name: asset for asset in assets})
+        problems = [*wrong, *problems]
         for check in checks:
             if check.asset not in works:
                 text = f"check {check.name} is on {check.asset}, which is no asset"
                 problems.append(Problem(text, check.where, nearest(check.asset, works)))
         sensors = [sensor for member in whole for sensor in member._sensors]
+        rules += schema_rules(assets, rules, sensors)
         pools = {pool: limit for member in reversed(whole) for pool, limit in member.pools.items()}
         try:
             graph = Graph.of(self.name, assets, rules, sensors, pools)

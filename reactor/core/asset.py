@@ -124,7 +124,8 @@ class Rule:
 
     `partition` maps an event to a partition key: a `field` path or a function of the event.
     `observe` records what it would launch, and launches nothing. `schema` marks one that nobody
-    wrote (reader.py): of its assets, a change launches those that read what changed.
+    wrote (reader.py): of its assets, a change launches those that read what changed. `written` is
+    the text of the trigger without what may change while its state is still good, if that differs.
     """
 
     name: str
@@ -136,9 +137,11 @@ class Rule:
     observe: bool = False
     where: str = ""
     schema: bool = False
+    written: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Changes when the expression does: state made under another one is not continued."""
         partition = named(self.partition) if callable(self.partition) else self.partition
-        return hashlib.sha256(f"{_MAKING}|{self.trigger}|{partition}".encode()).hexdigest()[:16]
+        text = f"{_MAKING}|{self.written or self.trigger}|{partition}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from reactor.core.asset import INJECTED, Asset, Rule, Upstream
+from reactor.core.edge import mapped
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.trigger.expression import AssetEvents, Source, leaves, same_sensor
 
@@ -46,12 +47,14 @@ class Graph:
         """Checks and builds a graph.
 
         Raises: DefinitionError with every problem found: duplicate, unknown and misspelt names,
-        cycles, two different sensors of one name.
+        cycles, two different sensors of one name, partitions that do not follow from another.
         """
         problems: list[Problem] = []
         by_name = _unique(assets, "asset", problems)
         rules_by_name = _unique(rules, "rule", problems)
         down = _downstream(by_name, problems)
+        by_name, unmapped = mapped(by_name)
+        problems.extend(unmapped)
         _check_rules(rules_by_name, by_name, problems)
         found = _sensors(sensors, rules_by_name, problems)
         if not problems:

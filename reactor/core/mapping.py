@@ -20,7 +20,7 @@ from typing import Any, cast
 from reactor.core.errors import Problem
 from reactor.core.partition import Dynamic, Partitions, Static
 from reactor.core.predicate import named
-from reactor.core.window import Windowed
+from reactor.core.tiling import Windowed
 
 Places = Partitions | None
 """The partitions of one end of an edge; None if that asset has none."""

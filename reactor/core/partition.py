@@ -15,13 +15,13 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from reactor.core.event import Event
 from reactor.core.field import path_of
 from reactor.core.pattern import finder
 from reactor.core.place import MISSING, Get, Path
-from reactor.core.predicate import named
+from reactor.core.predicate import Named, named
 
 LONGEST = 1_000
 """How many characters a key may have."""
@@ -35,7 +35,8 @@ class By:
 
     `path` is a pattern on the subject. What its named groups take is joined by `-` in the order of
     the pattern, before a group called week by `-W`, before hour by `T`, before minute by `:`.
-    `shift` goes on from the window that was found, by so many.
+    `shift` goes on from the window that was found, by so many. Without the others it is the time of
+    the event; of an asset's own event, the partition that it is about.
     """
 
     place: Path | Callable[[Any], Any] | None = None
@@ -71,7 +72,16 @@ class By:
             return self.place.getter()
         if self.place is not None:
             return self.place
-        return lambda event: event.time
+        return _own
+
+
+def _own(event: Event) -> Any:
+    """The partition that an asset's own event is about; else when it happened."""
+    about = event.key if event.source.startswith("asset:") else None
+    return event.time if about is None else about
+
+
+_PLAIN = By()
 
 
 def _in_subject(path: str) -> Get:
@@ -87,13 +97,14 @@ def _in_subject(path: str) -> Get:
     return get
 
 
-class Partitions:
+class Partitions(Named):
     """The parts of an asset. A value: `by` answers a copy that maps events otherwise."""
 
     __slots__ = ()
 
     how: By | None
     """How events are mapped, if that was said."""
+    _kind: ClassVar[str]
 
     def __repr__(self) -> str:
         return str(self)
@@ -107,6 +118,14 @@ class Partitions:
     def plain(self) -> Self:
         """The same partitions, without saying how events are mapped."""
         return self._with(None)
+
+    @property
+    def called(self) -> str:
+        """What they are called as a function of an event: without what may grow."""
+        return f"{self._kind}.by({self.how})" if self.how is not None else self._kind
+
+    def __call__(self, event: Event) -> str | None:
+        return self.of(event)
 
     def by(self, place: Any = None, *, path: str = "", shift: int = 0) -> Self:
         """A copy that maps events by a field, a function of the event, or a pattern on its subject.
@@ -131,19 +150,18 @@ class Partitions:
 
     def placed(self, event: Event) -> tuple[str | None, str]:
         """The partition that an event belongs to, or why to none. Raises what a function raises."""
-        how = self.how
-        value = event.time if how is None else how.get(event)
+        how = self.how or _PLAIN
+        value = how.get(event)
         if value is MISSING or value is None:
-            looked = "its time" if how is None else how.told
-            return None, f"{looked} names no partition"
+            return None, f"{how.told} names no partition"
         key = self.key(value)
-        if key is not None and how is not None and how.shift:
+        if key is not None and how.shift:
             key = self._shifted(key, how.shift)
         return key, "" if key is not None else self._unnamed(value)
 
     def key(self, value: Any) -> str | None:
         """The key that a value names, be it text, a number or a date; None if none."""
-        text = str(value)
+        text = _text(value)
         return text if not self.problem(text) else None
 
     def problem(self, key: str) -> str:
@@ -176,16 +194,16 @@ class Partitions:
         raise NotImplementedError
 
     def _unnamed(self, value: Any) -> str:
-        return self.problem(str(value)) or f"{value!r} names none of {self.plain}"
+        return self.problem(_text(value)) or f"{value!r} names none of {self.plain}"
 
     def _checked(self, *keys: str) -> None:
         for key in keys:
             if problem := self.problem(key):
                 raise ValueError(problem)
 
-    def _shown(self, kind: str, *arguments: str) -> str:
+    def _shown(self, *arguments: str) -> str:
         how = f".by({self.how})" if self.how is not None else ""
-        return f"{kind}({', '.join(arguments)}){how}"
+        return f"{self._kind}({', '.join(arguments)}){how}"
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -198,6 +216,8 @@ class Static(Partitions):
     names: tuple[str, ...]
     how: By | None
 
+    _kind = "Static"
+
     def __init__(self, *names: str) -> None:
         for name in names:
             if problem := _mistake(name):
@@ -208,7 +228,7 @@ class Static(Partitions):
         object.__setattr__(self, "how", None)
 
     def __str__(self) -> str:
-        return self._shown("Static", *map(repr, self.names))
+        return self._shown(*map(repr, self.names))
 
     def problem(self, key: str) -> str:
         """Why a key is none of these, and what to write; empty if it is one of them."""
@@ -242,6 +262,8 @@ class Dynamic(Partitions):
     name: str
     how: By | None
 
+    _kind = "Dynamic"
+
     def __init__(self, name: str) -> None:
         if problem := _mistake(name):
             raise ValueError(problem)
@@ -249,7 +271,7 @@ class Dynamic(Partitions):
         object.__setattr__(self, "how", None)
 
     def __str__(self) -> str:
-        return self._shown("Dynamic", repr(self.name))
+        return self._shown(repr(self.name))
 
     def problem(self, key: str) -> str:
         """Why no partition can be called so; empty if one can."""
@@ -264,6 +286,10 @@ class Dynamic(Partitions):
         if first == last:
             return (first,)
         raise ValueError(f"{self.plain} has no order: name each partition instead of a range")
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _mistake(key: Any) -> str:

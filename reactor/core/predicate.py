@@ -315,10 +315,23 @@ def predicate_of(condition: Any) -> Predicate:
     )
 
 
+class Named:
+    """A value that is a function of the event, and says itself what it is called."""
+
+    __slots__ = ()
+
+    @property
+    def called(self) -> str:
+        """What it is called, the same in every process."""
+        raise NotImplementedError
+
+
 def named(function: Callable[..., Any]) -> str:
     """What a function is called, the same in every process."""
     if isinstance(function, partial):
         return f"partial({named(cast('Callable[..., Any]', function.func))})"
+    if isinstance(function, Named):
+        return function.called
     return getattr(function, "__qualname__", type(function).__qualname__)
 
 

@@ -2,8 +2,7 @@
 
 Knows: where windows begin in a time zone, and their keys. Refuses to know: what the time is.
 
-Laws: the windows of a kind tile time from its start on, without gap or overlap; each begins when
-the next before it ends; `at(span(key)[0]) == key`. Where they begin follows the clocks:
+Laws: those of tiling.py. Where windows begin follows the clocks:
 
 - A day, week or month begins when its midnight is shown for the first time, or, where the clocks
   skip midnight, at the end of the gap. A day that a zone left out altogether has no key.
@@ -18,234 +17,20 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from reactor.core.partition import By, Partitions
+from reactor.core.partition import By
+from reactor.core.tiling import TICK, Start, Windowed, midnight, moment
 from reactor.core.timetable import Cron, timetable
-from reactor.core.zone import offset, shift, showing, wall, zone_of
+from reactor.core.zone import offset, shift, wall, zone_of
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-_TICK = timedelta(microseconds=1)
 _LONGEST = timedelta(days=366 * 50)
-
-Start = str | date | datetime
-
-
-class Windowed(Partitions):
-    """Partitions that are windows of time."""
-
-    __slots__ = ()
-
-    start: str
-    """The key of the first window."""
-    zone: str
-
-    noun: ClassVar[str]
-    _example: ClassVar[str]
-    _shape: ClassVar[re.Pattern[str]]
-    """What looks like a key and can be nothing else; other text may still be a date."""
-    _dated: ClassVar[bool]
-    """Whether a date alone names a window."""
-    _first: datetime
-    _tz: ZoneInfo
-
-    @property
-    def maps(self) -> bool:
-        """Always: by the time of the event, unless told otherwise."""
-        return True
-
-    @property
-    def begins(self) -> datetime:
-        """When the first window begins."""
-        return self._first
-
-    @property
-    def grid(self) -> tuple[str, ...]:
-        """What says where windows begin, whichever is the first."""
-        return (self.noun, self.zone)
-
-    def starts(self, since: datetime) -> Iterator[datetime]:
-        """When windows begin, from the one in which `since` lies, whichever is the first."""
-        try:
-            begins = self._floor(since)
-            while True:
-                yield begins
-                begins = self._after(begins)
-        except OverflowError:
-            return
-
-    def cuts(self, instant: datetime) -> bool:
-        """Whether a window begins then, whichever is the first."""
-        return self._floor(instant) == instant
-
-    def span(self, key: str) -> tuple[datetime, datetime]:
-        """When a window begins and ends, in UTC; the end is not in it.
-
-        Raises: ValueError if the key is none of these.
-        """
-        begins = self._begin(key)
-        return begins, self._after(begins)
-
-    def at(self, instant: datetime) -> str | None:
-        """The window in which an instant lies; None before the first."""
-        try:
-            begins = self._floor(instant.astimezone(UTC))
-            return self._key(begins) if begins >= self._first else None
-        except OverflowError:
-            return None
-
-    def shifted(self, key: str, n: int) -> str | None:
-        """The window `n` after a key (before it, if negative); None before the first.
-
-        Raises: ValueError if the key is none of these. Cost: O(n).
-        """
-        self._checked(key)
-        moved = self.moved(key, n)
-        return moved if moved is not None and not self.problem(moved) else None
-
-    def moved(self, key: str, n: int) -> str | None:
-        """As `shifted`, as if there had always been windows: the first is no limit."""
-        try:
-            begins = self._parsed(key)
-            for _ in range(abs(n)):
-                begins = self._after(begins) if n > 0 else self._floor(begins - _TICK)
-            return self._key(begins)
-        except OverflowError:
-            return None
-
-    def overlapping(self, start: datetime, end: datetime) -> tuple[str, ...]:
-        """The windows that have time in common with [start, end), in order."""
-        found: list[str] = []
-        for begins in self.starts(max(start, self._first)):
-            if begins >= end:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
-
-    def key(self, value: Any) -> str | None:
-        """The window that a key, a date or a datetime names (or text of one); None if none.
-
-        What has no time zone is what the clocks of these windows show. A date names no hour.
-        """
-        if isinstance(value, str):
-            if self._shape.fullmatch(value):
-                return value if not self.problem(value) else None
-            value = _moment(value)
-        if isinstance(value, datetime):
-            return self.at(self._aware(value))
-        if isinstance(value, date) and self._dated:
-            begins = _begins(self._tz, _midnight(value))
-            return self.at(begins) if wall(self._tz, begins).date() == value else None
-        return None
-
-    def problem(self, key: str) -> str:
-        """Why a key is none of these, and what to write; empty if it is one of them."""
-        return _problem(self, key)
-
-    def listed(self, until: datetime) -> tuple[str, ...]:
-        """All windows that begin at or before `until`, in order. Cost: O(windows)."""
-        found: list[str] = []
-        for begins in self.starts(self._first):
-            if begins > until:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
-
-    def between(self, first: str, last: str) -> tuple[str, ...]:
-        """The windows from `first` to `last`, both included.
-
-        Raises: ValueError, with the reason and what to write. Cost: O(windows).
-        """
-        low, high = self._begin(first), self._begin(last)
-        if low > high:
-            raise ValueError(f"{last} is before {first}: write {last}..{first}")
-        found: list[str] = []
-        for begins in self.starts(low):
-            if begins > high:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
-
-    def _begin(self, key: str) -> datetime:
-        """When a window begins. Raises: ValueError if it is none of these."""
-        try:
-            begins = self._parsed(key)
-            self._after(begins)
-        except OverflowError:
-            raise ValueError(f"{key!r} is beyond the end of time") from None
-        if begins < self._first:
-            raise ValueError(f"{key} is before the first {self.noun}, {self.start}")
-        return begins
-
-    def _shiftable(self) -> None:
-        pass
-
-    def _shifted(self, key: str, by: int) -> str | None:
-        return self.shifted(key, by)
-
-    def _unnamed(self, value: Any) -> str:
-        if isinstance(value, datetime):
-            return f"{value.isoformat()} is before the first {self.noun}, {self.start}"
-        if isinstance(value, date) and not self._dated:
-            return f"{value.isoformat()} is a date, which names no {self.noun}"
-        text = str(value)
-        found = _moment(text)
-        known = found is not None and not self._shape.fullmatch(text)
-        return self._unnamed(found) if known else self.problem(text)
-
-    def _aware(self, value: datetime) -> datetime:
-        return value if value.tzinfo is not None else value.replace(tzinfo=self._tz)
-
-    def _no_key(self, key: str) -> ValueError:
-        return ValueError(f"{key!r} is no {self.noun}: write one such as {self._example}")
-
-    def _begun(self, start: Start, zone: str) -> None:
-        """Sets the zone, and the first window: the one in which `start` lies."""
-        for name, value in (("zone", zone), ("_tz", zone_of(zone)), ("how", None)):
-            object.__setattr__(self, name, value)
-        self._from(self._floor(self._said(start)))
-
-    def _from(self, first: datetime) -> None:
-        object.__setattr__(self, "_first", first)
-        object.__setattr__(self, "start", self._key(first))
-
-    def _said(self, start: Any) -> datetime:
-        """The instant that a user means with `start`. Raises: ValueError if none."""
-        if isinstance(start, str):
-            if self._shape.fullmatch(start):
-                return self._parsed(start)
-            start = _moment(start) or start
-        if isinstance(start, datetime):
-            return self._aware(start).astimezone(UTC)
-        if isinstance(start, date):
-            return _begins(self._tz, _midnight(start))
-        raise ValueError(f"start is {start!r}: write a {self.noun} such as {self._example}")
-
-    def _zoned(self) -> tuple[str, ...]:
-        return (f"zone={self.zone!r}",) if self.zone != "UTC" else ()
-
-    @abstractmethod
-    def _floor(self, at: datetime) -> datetime:
-        """The start of the window in which an instant lies."""
-
-    @abstractmethod
-    def _after(self, begins: datetime) -> datetime:
-        """The start of the window after the one that begins then."""
-
-    @abstractmethod
-    def _key(self, begins: datetime) -> str:
-        """The key of the window that begins then."""
-
-    @abstractmethod
-    def _parsed(self, key: str) -> datetime:
-        """When the window of a key begins. Raises: ValueError if there is none."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -258,6 +43,7 @@ class Hourly(Windowed):
     _first: datetime = field(compare=False)
     _tz: ZoneInfo = field(compare=False)
 
+    _kind = "Hourly"
     noun = "hour"
     _example = "2026-01-05T03"
     _shape = re.compile(r"(\d{4}-\d\d-\d\dT\d\d)([+-]\d\d:\d\d(?::\d\d)?)?")
@@ -267,7 +53,7 @@ class Hourly(Windowed):
         self._begun(start, zone)
 
     def __str__(self) -> str:
-        return self._shown("Hourly", repr(self.start), *self._zoned())
+        return self._shown(repr(self.start), *self._zoned())
 
     def _floor(self, at: datetime) -> datetime:
         ahead = offset(self._tz, at)
@@ -318,15 +104,15 @@ class _Dated(Windowed):
     def _floor(self, at: datetime) -> datetime:
         first = self._date(wall(self._tz, at).date())
         # The clocks may show a day that, by its first midnight, has not begun or is over.
-        while _begins(self._tz, _midnight(following := self._next(first))) <= at:
+        while midnight(self._tz, following := self._next(first)) <= at:
             first = following
-        while (begins := _begins(self._tz, _midnight(first))) > at:
+        while (begins := midnight(self._tz, first)) > at:
             first = self._date(first - _DAY)
         return begins
 
     def _after(self, begins: datetime) -> datetime:
         first = self._date(wall(self._tz, begins).date())
-        while (ends := _begins(self._tz, _midnight(first := self._next(first)))) <= begins:
+        while (ends := midnight(self._tz, first := self._next(first))) <= begins:
             pass
         return ends
 
@@ -340,7 +126,7 @@ class _Dated(Windowed):
             first = None
         if first is None:
             raise self._no_key(key)
-        begins = _begins(self._tz, _midnight(first))
+        begins = midnight(self._tz, first)
         if self._date(wall(self._tz, begins).date()) != first:
             raise ValueError(f"{key} is skipped by the clocks of {self.zone}")
         return begins
@@ -372,6 +158,7 @@ class Daily(_Dated):
     _first: datetime = field(compare=False)
     _tz: ZoneInfo = field(compare=False)
 
+    _kind = "Daily"
     noun = "day"
     _example = "2026-01-05"
     _shape = re.compile(r"\d{4}-\d\d-\d\d")
@@ -380,7 +167,7 @@ class Daily(_Dated):
         self._begun(start, zone)
 
     def __str__(self) -> str:
-        return self._shown("Daily", repr(self.start), *self._zoned())
+        return self._shown(repr(self.start), *self._zoned())
 
     def _date(self, day: date) -> date:
         return day
@@ -405,6 +192,7 @@ class Weekly(_Dated):
     _first: datetime = field(compare=False)
     _tz: ZoneInfo = field(compare=False)
 
+    _kind = "Weekly"
     noun = "week"
     _example = "2026-W05"
     _shape = re.compile(r"\d{4}-W\d\d")
@@ -413,7 +201,7 @@ class Weekly(_Dated):
         self._begun(start, zone)
 
     def __str__(self) -> str:
-        return self._shown("Weekly", repr(self.start), *self._zoned())
+        return self._shown(repr(self.start), *self._zoned())
 
     def _date(self, day: date) -> date:
         return day - day.weekday() * _DAY
@@ -439,6 +227,7 @@ class Monthly(_Dated):
     _first: datetime = field(compare=False)
     _tz: ZoneInfo = field(compare=False)
 
+    _kind = "Monthly"
     noun = "month"
     _example = "2026-01"
     _shape = re.compile(r"\d{4}-\d\d")
@@ -447,7 +236,7 @@ class Monthly(_Dated):
         self._begun(start, zone)
 
     def __str__(self) -> str:
-        return self._shown("Monthly", repr(self.start), *self._zoned())
+        return self._shown(repr(self.start), *self._zoned())
 
     def _date(self, day: date) -> date:
         return day.replace(day=1)
@@ -478,6 +267,7 @@ class Windows(Windowed):
     _tz: ZoneInfo = field(compare=False)
     _ticks: Cron = field(compare=False)
 
+    _kind = "Windows"
     noun = "window"
     _example = "2026-01-05T06:00+00:00"
     _shape = re.compile(r"(?!)")
@@ -494,12 +284,12 @@ class Windows(Windowed):
         self._begun(start, zone)
 
     def __str__(self) -> str:
-        return self._shown("Windows", repr(self.cron), repr(self.start), *self._zoned())
+        return self._shown(repr(self.cron), repr(self.start), *self._zoned())
 
     def _begun(self, start: Start, zone: str) -> None:
         for name, value in (("zone", zone), ("_tz", zone_of(zone)), ("how", None)):
             object.__setattr__(self, name, value)
-        self._from(self._after(self._said(start) - _TICK))
+        self._from(self._after(self._said(start) - TICK))
 
     def _floor(self, at: datetime) -> datetime:
         found = _ticks(self._ticks, _hour(at))
@@ -516,7 +306,7 @@ class Windows(Windowed):
         return face.isoformat(timespec="seconds" if face.second else "minutes")
 
     def _parsed(self, key: str) -> datetime:
-        found = _moment(key)
+        found = moment(key)
         if not isinstance(found, datetime) or found.tzinfo is None:
             raise self._no_key(key)
         begins = self._floor(found.astimezone(UTC))
@@ -525,37 +315,12 @@ class Windows(Windowed):
         return begins
 
 
-def _moment(text: str) -> date | datetime | None:
-    """The date or the datetime that ISO text says; None if neither. A week is no date."""
-    if "W" in text.upper():
-        return None
-    for read in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day)  # noqa: DTZ001 - what clocks show, in any zone
-
-
 def _hour(face: datetime) -> datetime:
     return face.replace(minute=0, second=0, microsecond=0)
 
 
 def _ahead(ahead: timedelta) -> str:
     return datetime(2000, 1, 1, tzinfo=timezone(ahead)).isoformat()[19:]
-
-
-@lru_cache(maxsize=16_384)
-def _problem(windows: Windowed, key: str) -> str:
-    try:
-        windows.span(key)
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 @lru_cache(maxsize=1_024)
@@ -571,11 +336,6 @@ def _ticks(ticks: Cron, hour: datetime) -> tuple[datetime, ...]:
         found = [*takewhile(lambda tick: tick <= hour, ticks.after(hour - back)), *found]
         back *= 2
     return tuple(found)
-
-
-@lru_cache(maxsize=4_096)
-def _begins(zone: ZoneInfo, face: datetime) -> datetime:
-    return showing(zone, face)
 
 
 @lru_cache(maxsize=4_096)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, assert_never
 
+from reactor.core.belonging import bare
 from reactor.core.errors import DefinitionError
 from reactor.core.place import Get, Path
 from reactor.core.predicate import Predicate, conjuncts
@@ -144,7 +145,7 @@ class _Compiler:
             case Silent(of, length):
                 return SilentOf(*self._one(of, above), _silence(of), length)
             case Overdue(of, schedule, grace, early):
-                return OverdueOf(*self._one(of, above), str(of), schedule, grace, early)
+                return OverdueOf(*self._one(of, above), str(bare(of)), schedule, grace, early)
             case Where() | Aggregate() | Distinct() | Changed():
                 return self._looking(trigger, above)
             case _:
@@ -189,7 +190,7 @@ class _Compiler:
                     said = expected
                 number, children = self._one(of, above)
                 kind = UncoveredOf if incomplete else CompleteOf
-                return kind(number, children, str(of), said, window, who, asked)
+                return kind(number, children, str(bare(of)), said, window, who, asked)
             case _:
                 assert_never(pattern)
 
@@ -249,10 +250,11 @@ class _Compiler:
 
 
 def _names(of: Sequence[Trigger]) -> list[str]:
-    return [str(each) for each in of]
+    return [str(bare(each)) for each in of]
 
 
 def _silence(of: Trigger) -> str:
+    of = bare(of)
     if isinstance(of, AssetEvents):
         return f"{of.asset} {'did not fail' if of.what == 'failed' else f'was not {of.what}'}"
     return f"{of} was silent"

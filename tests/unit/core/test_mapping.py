@@ -20,7 +20,8 @@ from reactor.core.mapping import (
     resolve,
 )
 from reactor.core.partition import Dynamic, Partitions, Static
-from reactor.core.window import Daily, Hourly, Monthly, Weekly, Windowed, Windows
+from reactor.core.tiling import Windowed
+from reactor.core.window import Daily, Hourly, Monthly, Weekly, Windows
 
 ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo"]
 REGIONS = Static("eu", "us")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reactor.core.tiling import Windowed
 from reactor.core.timetable import timetable
-from reactor.core.window import Daily, Hourly, Monthly, Weekly, Windowed, Windows
+from reactor.core.window import Daily, Hourly, Monthly, Weekly, Windows
 
 MINUTE = timedelta(minutes=1)
 SINCE = datetime(1985, 1, 1, tzinfo=UTC)
