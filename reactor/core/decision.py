@@ -100,6 +100,14 @@ class SetPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class Ack:
+    """An operator lets go on what a hold holds: the change is dealt with."""
+
+    hold: int
+    reason: str = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
 class StartBackfill:
     """An operator wants partitions brought up to date as one thing, `limit` runs at a time.
 
@@ -145,6 +153,7 @@ Input = (
     | ResumeRun
     | Materialize
     | SetPaused
+    | Ack
     | StartBackfill
     | SetBackfill
     | RetryBackfill

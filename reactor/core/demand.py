@@ -17,7 +17,7 @@ stream of ever new ones does not put it off for good).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -33,7 +33,8 @@ from reactor.core.wave import Waves
 GATHERED = 1_000
 """From how many asset partitions a step that gathers them may follow, at most."""
 
-_UNCLAIMED = frozenset({StepStatus.PENDING, StepStatus.BLOCKED})
+_UNCLAIMED = frozenset({StepStatus.PENDING, StepStatus.BLOCKED, StepStatus.HELD})
+_LIVE = frozenset({RunStatus.RUNNING, RunStatus.HELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Demands:
     where its roots are among them (`_roots`), how many live runs name a step (`_held`), which live
     runs a rule has (`_going`), and which steps can no longer be joined because something they need
     was claimed or ended (`_stale`), and, of one that reads many partitions, which steps of which
-    asset partitions it follows from (`_above`).
+    asset partitions it follows from (`_above`). `_doubtful` are runs of which it is to be told anew
+    whether they are held.
     """
 
     def __init__(self, graph: Graph, state: State, waves: Waves) -> None:
@@ -84,6 +86,7 @@ class Demands:
         self._going: dict[tuple[str, str | None], dict[int, None]] = {}
         self._stale: set[int] = set()
         self._above: dict[int, dict[Place, int]] = {}
+        self._doubtful: set[int] = set()
 
     def run(self, id: int) -> Run:
         """A live run's row."""
@@ -132,7 +135,7 @@ class Demands:
             run
             for run in runs
             if run.fingerprint != self._graph.fingerprint
-            and run.status is RunStatus.RUNNING
+            and run.status in _LIVE
             and all(self._fresh(work.step, known) for work in run.works)
         ]
 
@@ -187,6 +190,8 @@ class Demands:
         self._waves.look.add(step.id)
         if self._waves.add_needs(step.id, needs):
             joining.pushed.append(step.id)
+        if step.status is StepStatus.HELD:
+            self._doubtful.add(joining.run)
         placed = work.done_by(step.id)
         self._gather(placed, joining.works)
         return placed
@@ -260,7 +265,7 @@ class Demands:
     def _unbegun(self, rule: str, partition: str | None, events: Ranges) -> Run | None:
         newest = max(self._going.get((rule, partition), ()), default=0)
         run: Run | None = self._state.get(Table.RUN, newest)
-        if run is None or run.status is not RunStatus.RUNNING:
+        if run is None or run.status not in _LIVE:
             return None
         if run.fingerprint != self._graph.fingerprint:
             return None
@@ -275,6 +280,7 @@ class Demands:
         """The step that a demand joins: the pending one, or else the one behind it.
 
         A demand that could go on does not join a step that waits for something missing or paused.
+        One for a held step always does: that one goes to the end of the line before it goes on.
         New causes of a root join only the last in the line, so that they stay in order.
         """
         if joining.pending is Pending.QUEUE or joining.forced:
@@ -289,6 +295,8 @@ class Demands:
         last = waiting[-1:]
         for step in last if work.root else reversed(waiting):
             fits = not work.root or self._fits(step, events)
+            if fits and step.status is StepStatus.HELD:
+                return step
             if fits and (self._fresh(step.id, known) or self._apart(step, work, joining.works)):
                 return step
         if len(waiting) >= 2 and (not work.root or self._fits(last[0], events)):
@@ -299,7 +307,7 @@ class Demands:
         """Whether a step that waits and a new demand for it wait for the same kind of thing."""
         if step.id in self._waves.parked:
             return self.paused(step.asset, joining.rules)
-        if step.status is StepStatus.BLOCKED:
+        if step.status in (StepStatus.BLOCKED, StepStatus.HELD):
             return True
         return self._waves.stands_aside(self._waves.needs[step.id]) is aside
 
@@ -384,6 +392,8 @@ class Demands:
         self._left[run] -= 1
         if not self._left[run]:
             self._through.append(run)
+        elif self._state.rows[Table.HOLD]:
+            self._doubtful.add(run)
 
     def let_go(
         self, step: Step, runs: set[int], status: StepStatus, note: str, now: datetime
@@ -435,6 +445,38 @@ class Demands:
         ]
         return sorted(steps, key=lambda pair: pair[0].order)
 
+    def spare(self, run: Run, assets: Collection[str], note: str, now: datetime) -> None:
+        """Skips what a live run asks of assets for their own sake, and what only follows from that.
+
+        What was begun goes on.
+        """
+        gone: set[int] = set()
+        for at, work in enumerate(run.works):
+            above = gone.issuperset(work.upstream)
+            if not (above and (work.asset in assets if work.root else work.upstream)):
+                continue
+            gone.add(at)
+            step = self._waves.step(work.step) if work.step in self._waves.needs else None
+            if step is not None and self._unclaimed_itself(step):
+                self.let_go(step, {run.id}, StepStatus.SKIPPED, note, now)
+
+    def held_or_not(self, step: Step) -> None:
+        """A step is held, or goes on: so may the runs be that wait for it."""
+        self._doubtful.update(step.runs)
+
+    def tell_held(self) -> None:
+        """Marks the live runs of which all that is left is held, and no others."""
+        doubtful, self._doubtful = self._doubtful, set()
+        for id in sorted(doubtful):
+            run = self.run(id) if self._left.get(id) else None
+            if run is None or run.status not in _LIVE:
+                continue
+            left = {work.step for work in run.works if work.step in self._waves.needs}
+            held = all(self._waves.step(each).status is StepStatus.HELD for each in left)
+            status = RunStatus.HELD if held else RunStatus.RUNNING
+            if status is not run.status:
+                self._state.put(Table.RUN, (id,), replace(run, status=status))
+
     def end_runs(self, now: datetime) -> None:
         """Ends the runs that have nothing left to wait for, and forgets what only they needed."""
         through, self._through = self._through, []
@@ -463,6 +505,8 @@ class Demands:
         statuses = {self._state.rows[Table.STEP][(work.step,)].status for work in run.works}
         if StepStatus.FAILED in statuses or StepStatus.BLOCKED in statuses:
             return RunStatus.FAILED
+        if statuses == {StepStatus.SKIPPED}:
+            return RunStatus.CANCELLED
         return RunStatus.CANCELLED if StepStatus.CANCELLED in statuses else RunStatus.SUCCEEDED
 
     def resume(self, run: Run, steps: Iterable[Step], now: datetime) -> None:

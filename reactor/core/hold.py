@@ -24,6 +24,7 @@ from reactor.core.graph import Graph
 from reactor.core.lineage import Columns
 from reactor.core.ranges import Ranges, union
 from reactor.core.reader import Readers
+from reactor.core.sentence import listed
 from reactor.core.state import Held, Hold, State, Table
 
 UNDONE = "the change was undone"
@@ -36,12 +37,16 @@ class Reach:
 
     `roots` are the assets to launch, held ones too, each with its own columns that change. `undone`
     are those that a hold let go because all is as it was, each with what had held it: what only
-    these events asked of it need not be done. `why` says why there are no roots.
+    these events asked of it need not be done. `what` says what changed, `why` why there are no
+    roots.
     """
 
     roots: Mapping[str, Columns]
+    what: str = ""
     why: str = ""
     undone: Mapping[str, Ranges] = field(default_factory=lambda: {})
+    held: bool = False
+    """Whether a hold began, changed or ended."""
 
 
 class Holds:
@@ -58,6 +63,11 @@ class Holds:
         """Starts a turn: nothing to tell."""
         self.notices: list[Notify] = []
         self.events: list[Event] = []
+
+    def happened(self) -> list[Event]:
+        """The events of assets since it was asked last."""
+        events, self.events = self.events, []
+        return events
 
     def reload(self) -> None:
         """Derives everything from the state's rows."""
@@ -93,7 +103,7 @@ class Holds:
         """
         changed = event.data
         if not isinstance(changed, TableChanged):
-            return Reach({}, "it does not say what changed")
+            return Reach({}, why="it does not say what changed")
         hold = self._of(event.source, changed.table) or Hold(
             0, event.source, changed.table, (), now
         )
@@ -116,7 +126,8 @@ class Holds:
             hold = replace(hold, events=union(hold.events, ((seq, seq),)))
             self._replace(hold, after, UNDONE, now)
         why = UNDONE if undone else "no asset reads what changed"
-        return Reach(roots, "" if roots else why, undone)
+        what = listed([str(change) for change in changed.changes])
+        return Reach(roots, what, "" if roots else why, undone, bool(before or after))
 
     def acknowledge(self, id: int, reason: str, now: datetime) -> None:
         """An operator lets the assets of a hold go on. A hold that is over stays so."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from reactor.core.asset import Asset
 from reactor.core.graph import Graph
-from reactor.core.lineage import ALL, Columns
+from reactor.core.lineage import ALL, NOTHING, Columns
 from reactor.core.lineage import touched as own_touched
 from reactor.core.link import link
 from reactor.core.run import Work
@@ -56,6 +56,15 @@ def roots_at(graph: Graph, names: Iterable[str], partition: str | None) -> list[
         elif partition is not None and not asset.partitions.problem(partition):
             found.append((asset.name, partition))
     return found
+
+
+def wholly(asset: Asset, known: Known) -> list[Root]:
+    """All of an asset: each of its partitions that is there."""
+    return (
+        [(asset.name, key) for key in there(asset, known)]
+        if asset.partitions
+        else [(asset.name, None)]
+    )
 
 
 def plan(
@@ -191,15 +200,13 @@ class _Drawing:
 
     def _moves(self, asset: Asset, keys: Mapping[str | None, Sequence[int]]) -> bool:
         """Whether columns of an asset change, and notes which."""
-        touched = self._touched or {}
-        if asset.name in touched:
-            own: Columns = touched[asset.name]
-        elif asset.lineage is None:
-            own = ALL
+        given = (self._touched or {}).get(asset.name)
+        above = {self.works[at].asset for places in keys.values() for at in places}
+        if asset.lineage is None or not above:
+            own: Columns = ALL if above or given is None else given
         else:
-            above = {self.works[at].asset for places in keys.values() for at in places}
-            changed = {name: self._columns[name] for name in above}
-            own = own_touched(asset.lineage, changed) if changed else ALL
+            own = own_touched(asset.lineage, {name: self._columns[name] for name in above})
+            own = _either(own, given or NOTHING)
         self._columns[asset.name] = own
         return bool(own)
 
@@ -211,6 +218,10 @@ class _Drawing:
             return True
         self.pruned[below.name] = "reads none of the changed columns"
         return False
+
+
+def _either(one: Columns, other: Columns) -> Columns:
+    return ALL if one is ALL or other is ALL else one | other
 
 
 _NOTHING: dict[str | None, list[int]] = {}

@@ -26,6 +26,11 @@ def meet(one: Ranges, other: Ranges) -> bool:
     return any(low <= until and start <= high for low, high in one for start, until in other)
 
 
+def covers(one: Ranges, other: Ranges) -> bool:
+    """Whether every number of the other is in the one."""
+    return union(one, other) == one
+
+
 def count(each: Ranges) -> int:
     """How many numbers they hold."""
     return sum(high - low + 1 for low, high in each)

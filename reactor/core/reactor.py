@@ -14,13 +14,14 @@ is taken back by the very rows it changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from reactor.core.asset import Pending, Rule
 from reactor.core.backfill import LAST, Backfills, rule_name
 from reactor.core.decision import (
+    Ack,
     Arrived,
     CancelRun,
     Decision,
@@ -35,13 +36,17 @@ from reactor.core.decision import (
     SetBackfill,
     SetPaused,
     StartBackfill,
+    Word,
 )
 from reactor.core.demand import Launch
 from reactor.core.engine import Engine, Group, Waiting
+from reactor.core.event import Event
 from reactor.core.graph import Graph
-from reactor.core.plan import plan, roots_at
+from reactor.core.hold import UNDONE, Holds
+from reactor.core.plan import plan, roots_at, wholly
 from reactor.core.ranges import Ranges, ranges, union
 from reactor.core.scheduler import Scheduler
+from reactor.core.sentence import describe
 from reactor.core.state import Backfill, Pause, State, Table
 
 BY_HAND = "by hand"
@@ -55,7 +60,8 @@ class Reactor:
         self.graph = graph
         self.state = state if state is not None else State()
         self._engine = Engine(graph, self.state)
-        self._scheduler = Scheduler(graph, self.state, slots)
+        self._holds = Holds(graph, self.state)
+        self._scheduler = Scheduler(graph, self.state, self._holds, slots)
         self._backfills = Backfills(self.state, self._scheduler, self._fill)
 
     def receive(self, inputs: Sequence[Input], now: datetime) -> Decision:
@@ -68,6 +74,7 @@ class Reactor:
         engine, scheduler = self._engine, self._scheduler
         engine.begin()
         scheduler.begin()
+        self._holds.begin()
         fired: list[Fired] = []
         if any(isinstance(each, Restarted) for each in inputs):
             # Before any timer rings: what another expression remembered is not for this one.
@@ -79,7 +86,7 @@ class Reactor:
         while True:
             self._launch(fired, now)
             scheduler.settle(now)
-            happened = scheduler.happened()
+            happened = [*scheduler.happened(), *self._holds.happened()]
             if not self._backfills.settle(now) and not happened:
                 break
             for event in happened:
@@ -93,7 +100,7 @@ class Reactor:
                 engine.filtered,
                 engine.fates,
             ),
-            tuple(scheduler.effects),
+            (*scheduler.effects, *self._holds.notices),
             self.wake_at(),
         )
 
@@ -101,6 +108,7 @@ class Reactor:
         """Takes back a decision that could not be recorded, as if its inputs had not come."""
         self.state.undo(decision.facts.changes)
         self._engine.reload()
+        self._holds.reload()
         self._scheduler.reload()
         self._backfills.reload()
 
@@ -122,6 +130,10 @@ class Reactor:
         """What an accepted event still waits for, by rule. Cost: O(what operators keep)."""
         return self._engine.waiting(seq)
 
+    def made(self, asset: str) -> Iterable[str]:
+        """The partitions that an asset was made for."""
+        return self._scheduler.known(asset)
+
     @property
     def running(self) -> int:
         """How many attempts are running."""
@@ -142,6 +154,8 @@ class Reactor:
             case Finished():
                 self._scheduler.finish(each, now)
             case Restarted():
+                self._holds.adopt(now)
+                self._scheduler.holds_changed()
                 self._plan_again(now)
                 self._scheduler.restarted(now)
             case CancelRun(run, reason):
@@ -153,6 +167,9 @@ class Reactor:
                 self._by_hand(each, now)
             case SetPaused():
                 self._pause(each, now)
+            case Ack(hold, reason):
+                self._holds.acknowledge(hold, reason, now)
+                self._scheduler.holds_changed()
             case StartBackfill() | SetBackfill() | RetryBackfill():
                 self._backfills.take(each, now)
             case _:
@@ -231,8 +248,15 @@ class Reactor:
         groups, self._engine.groups = self._engine.groups, {}
         for group in groups.values():
             rule = self.graph.rules[group.rule]
+            accepted = dict(self._engine.accepted) if rule.schema else {}
             for matches in self._portions(rule, group):
-                run = None if rule.observe else self._run(rule, group, matches, now)
+                if rule.schema:
+                    seq = matches[0][0]
+                    run = self._schema_run(rule, accepted[seq], seq, now)
+                    if run is None:
+                        continue
+                else:
+                    run = None if rule.observe else self._run(rule, group, matches, now)
                 fired.append(
                     Fired(
                         self.state.next("firing"),
@@ -250,7 +274,7 @@ class Reactor:
 
     def _portions(self, rule: Rule, group: Group) -> list[list[tuple[int, ...]]]:
         """The matches, in portions of which each makes one launch."""
-        if rule.pending is Pending.QUEUE:
+        if rule.pending is Pending.QUEUE or rule.schema:
             return [[match] for match in group.matches]
         limit = min((self.graph.assets[name].max_events for name in rule.assets), default=1)
         if sum(map(len, group.matches)) <= limit:
@@ -288,4 +312,22 @@ class Reactor:
             known=self._scheduler.known,
         )
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
+        return self._scheduler.launch(launch, now)
+
+    def _schema_run(self, rule: Rule, event: Event, seq: int, now: datetime) -> int | None:
+        """Launches who reads what changed of a table, held or not; None if that is nobody."""
+        reach = self._holds.take(event, seq, now)
+        if reach.undone:
+            self._scheduler.spare(rule.name, reach.undone, UNDONE, now)
+        if reach.held:
+            self._scheduler.holds_changed()
+        known = self._scheduler.known
+        roots = [root for name in reach.roots for root in wholly(self.graph.assets[name], known)]
+        if not roots:
+            why = reach.why or "nothing was ever made of what it changes"
+            self._engine.lost(rule.name, Word.FILTERED, ((seq, seq),), why)
+            return None
+        because = f"because {describe(event)}: {reach.what}"
+        made = plan(self.graph, rule.name, roots, because, known=known, touched=reach.roots)
+        launch = Launch(made, ((seq, seq),), None, because, rule.priority)
         return self._scheduler.launch(launch, now)

@@ -56,7 +56,7 @@ TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     ),
     _S.RETRYING: frozenset({_S.PENDING, _S.CANCELLED, _S.FAILED}),
     _S.BLOCKED: frozenset({_S.PENDING, _S.CANCELLED, _S.SKIPPED}),
-    _S.HELD: frozenset({_S.PENDING, _S.CANCELLED, _S.SKIPPED}),
+    _S.HELD: frozenset({_S.PENDING, _S.BLOCKED, _S.CANCELLED, _S.SKIPPED}),
     _S.FAILED: frozenset({_S.PENDING}),
     _S.CANCELLED: frozenset({_S.PENDING}),
     _S.MATERIALIZED: frozenset(),
@@ -98,9 +98,9 @@ class Work:
 class Run:
     """One launched subgraph, and the events that caused it.
 
-    One that is `forced` runs what it names, whatever holds it back, and takes nothing for unchanged.
-    `events` are the sequence numbers of its causes, as sorted, closed ranges. They are recorded
-    with the firings, not in the run's row, and are put back when a run is loaded.
+    One that is `forced` does what it names, whatever holds that back, and takes nothing for
+    unchanged. `events` are the sequence numbers of its causes, as sorted, closed ranges. They are
+    recorded with the firings, not in the run's row, and are put back when a run is loaded.
     """
 
     id: int

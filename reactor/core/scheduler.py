@@ -1,7 +1,7 @@
 """Which steps start now, and which wait: the machine between plans and work.
 
-Knows: live runs and steps, pauses, pools. Refuses to know: events and rules (engine.py), what
-becomes of a step when its attempt ends (outcome.py), and how work is done.
+Knows: live runs and steps, pauses, pools, who is held (hold.py). Refuses to know: events and rules
+(engine.py), what becomes of a step when its attempt ends (outcome.py), and how work is done.
 
 Laws: every change of a step's status goes through `Step.to`; a step starts only when nothing stands
 in its way (wave.py), its inputs exist, and its pool and the whole have room; among those, priority,
@@ -20,12 +20,13 @@ from reactor.core.decision import Effect, Ending, Finished, ResumeRun, Start, St
 from reactor.core.demand import Demands, Launch
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.hold import Holds
 from reactor.core.inputs import Inputs, Seen
 from reactor.core.inventory import Inventory
 from reactor.core.outcome import TIMED_OUT, Outcomes
 from reactor.core.plan import Known
 from reactor.core.pool import Pools, Rank
-from reactor.core.ranges import Ranges
+from reactor.core.ranges import Ranges, covers
 from reactor.core.run import Attempt, Run, RunStatus, Step, StepStatus
 from reactor.core.state import Key, State, Table
 from reactor.core.wave import Waves
@@ -34,8 +35,8 @@ from reactor.core.wave import Waves
 class Scheduler:
     """Takes launches and outcomes; effects and asset events wait to be collected."""
 
-    def __init__(self, graph: Graph, state: State, slots: int) -> None:
-        self._graph, self._state, self._slots = graph, state, slots
+    def __init__(self, graph: Graph, state: State, holds: Holds, slots: int) -> None:
+        self._graph, self._state, self._holds, self._slots = graph, state, holds, slots
         self.reload()
 
     @property
@@ -146,6 +147,34 @@ class Scheduler:
         self._unpark([step.id for step in parked if not self._paused(step)])
         self._waves.look.update(self._waves.needs)
 
+    def holds_changed(self) -> None:
+        """A hold began, changed or ended: what nothing holds any more joins the line again."""
+        free: list[int] = []
+        for step in self._live():
+            if step.status is not StepStatus.HELD:
+                continue
+            why = self._why_held(step)
+            if not why:
+                self._state.put(Table.STEP, (step.id,), step.to(StepStatus.PENDING, note=""))
+                self._demands.held_or_not(step)
+                free.append(step.id)
+            elif why != step.note:
+                self._state.put(Table.STEP, (step.id,), replace(step, note=why))
+        self._demands.requeue(free)
+        self._waves.look.update(self._waves.needs)
+
+    def _why_held(self, step: Step) -> str:
+        """What holds a step back; a run that is forced is held by nothing."""
+        why = self._holds.why(step.asset)
+        return "" if why and any(self._demands.run(id).forced for id in step.runs) else why
+
+    def spare(self, rule: str, undone: Mapping[str, Ranges], reason: str, now: datetime) -> None:
+        """Skips what live runs of a rule ask of assets because of these events alone."""
+        for id in self._demands.going(rule, None):
+            run = self._demands.run(id)
+            spared = {asset for asset, events in undone.items() if covers(events, run.events)}
+            self._demands.spare(run, spared, reason, now)
+
     def _unpark(self, ids: list[int]) -> None:
         for id in ids:
             self._waves.parked.discard(id)
@@ -203,6 +232,7 @@ class Scheduler:
             if id is None:
                 break
             self._start_if_it_may(id, now)
+        self._demands.tell_held()
         self._demands.end_runs(now)
 
     def _examine(self, id: int) -> None:
@@ -210,6 +240,11 @@ class Scheduler:
             return
         step = self._waves.step(id)
         if step.status is not StepStatus.PENDING or self._stays_parked(step):
+            return
+        if why := self._why_held(step):
+            self._state.put(Table.STEP, (id,), step.to(StepStatus.HELD, note=why))
+            self._waves.refresh([id])
+            self._demands.held_or_not(step)
             return
         if self._waves.blocker(id) is not None:
             return
