@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -23,6 +24,17 @@ from reactor.core.zone import showing, wall, zone_of
 TICK = timedelta(microseconds=1)
 
 Start = str | date | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a window begins and ends, as the clocks of its zone show it; the end is not in it."""
+
+    start: datetime
+    end: datetime
+
+    def __iter__(self) -> Iterator[datetime]:
+        return iter((self.start, self.end))
 
 
 class Windowed(Partitions):
@@ -84,6 +96,12 @@ class Windowed(Partitions):
         """
         begins = self._begin(key)
         return begins, self._after(begins)
+
+    def window(self, key: str) -> Window:
+        """As `span`, in the time zone of these windows, each with the offset it has then."""
+        # With a fixed offset, since Python takes instants of one zone apart by what clocks show.
+        local = [each.astimezone(self._tz).isoformat() for each in self.span(key)]
+        return Window(*map(datetime.fromisoformat, local))
 
     def at(self, instant: datetime) -> str | None:
         """The window in which an instant lies; None before the first."""

@@ -23,7 +23,7 @@ from reactor.ports import Job
 GRACE = timedelta(seconds=2)
 _CONTEXT = (
     "run", "runs", "step", "asset", "partition", "attempt", "run_key", "causes", "previous",
-    "connections", "because", "changed",
+    "connections", "because", "changed", "window",
 )  # fmt: skip
 _INLINE_ITEMS = 256
 """Arguments longer than this are encoded in a thread, not on the loop."""

@@ -98,6 +98,7 @@ class Context:
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
     because: str = ""
     changed: Mapping[str, Sequence[str] | None] = field(default_factory=lambda: {})
+    window: Any = None
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is."""

@@ -23,6 +23,7 @@ from reactor.core.decision import Ending, Finished, Start
 from reactor.core.errors import ReactorError, StepError
 from reactor.core.event import Event
 from reactor.core.ranges import Ranges
+from reactor.core.tiling import Window, Windowed
 from reactor.host.context import Context, Events, StepLog
 from reactor.pipeline import Check, Output, Work
 from reactor.ports import Executor, Job, Log
@@ -95,14 +96,14 @@ class Workshop:
         if "event" in work.parameters:
             offered["event"] = events[-1] if events else None
         if "context" in work.parameters:
-            offered["context"] = self._context(start, events)
+            offered["context"] = self._context(start, work, events)
         return {
             name: offered[name] if name in offered else start.upstream[name]
             for name in work.parameters
             if name in offered or name in start.upstream
         }
 
-    def _context(self, start: Start, events: Events) -> Context:
+    def _context(self, start: Start, work: Work, events: Events) -> Context:
         return Context(
             start.runs[-1],
             start.runs,
@@ -121,6 +122,7 @@ class Workshop:
             self.connections,
             start.because,
             start.changed,
+            _window(work, start),
         )
 
     def _job(self, start: Start, work: Work, arguments: Mapping[str, Any], events: Events) -> Job:
@@ -128,7 +130,7 @@ class Workshop:
         env: dict[str, str] = {}
         if work.command:
             argv = tuple(_filled(word, start, arguments) for word in work.command)
-            env = {**work.env, **_environment(start, events)}
+            env = {**work.env, **_environment(start, work, events)}
         return Job(
             start.asset,
             start.step,
@@ -238,11 +240,19 @@ def _filled(word: str, start: Start, arguments: Mapping[str, Any]) -> str:
         ) from error
 
 
+def _window(work: Work, start: Start) -> Window | None:
+    """The window of the partition, if it is one: a changed pipeline may no longer have it."""
+    kind, key = work.partitions, start.partition
+    if not isinstance(kind, Windowed) or key is None or kind.problem(key):
+        return None
+    return kind.window(key)
+
+
 BECAUSE_LIMIT = 4_096
 """How many characters of the reasons a command is told."""
 
 
-def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
+def _environment(start: Start, work: Work, events: Sequence[Event]) -> dict[str, str]:
     """What a command is told: see docs/guide.md for the list."""
     env = {
         "REACTOR_ASSET": start.asset,
@@ -256,6 +266,11 @@ def _environment(start: Start, events: Sequence[Event]) -> dict[str, str]:
         "REACTOR_CHANGED": json.dumps(start.changed),
         "REACTOR_EVENT_COUNT": str(len(events)),
     }
+    window = _window(work, start)
+    if window is not None:
+        env["REACTOR_WINDOW_START"], env["REACTOR_WINDOW_END"] = (
+            each.isoformat() for each in window
+        )
     text = json.dumps([_told(event) for event in events])
     if len(text) <= EVENTS_LIMIT:
         env["REACTOR_EVENTS"] = text

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from reactor.core.event import Event
+from reactor.core.tiling import Window
 from reactor.ports import Log
 
 
@@ -93,7 +94,8 @@ class Context:
     the events, `previous` the handle of the last materialization, `log` a logger that
     knows the run and the step. `changed` has, by upstream, what changed of it since this asset (or
     partition) last succeeded: the keys it told, or the partitions that were made; None if that is
-    not known, or all of it may have.
+    not known, or all of it may have. `window` has the start and the end of a partition that is a
+    window of time, as its time zone shows them.
     """
 
     run: int
@@ -110,6 +112,7 @@ class Context:
     connections: Mapping[str, str] = field(default_factory=lambda: {}, repr=False)
     because: str = ""
     changed: Mapping[str, Sequence[str] | None] = field(default_factory=lambda: {})
+    window: Window | None = None
 
     def progress(self, done: float, of: float | None = None, text: str = "") -> None:
         """Says how far the work is; it shows in the run's log."""

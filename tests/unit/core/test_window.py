@@ -189,6 +189,15 @@ def test_a_day_without_midnight_begins_with_its_first_minute() -> None:
     assert end - start == timedelta(hours=23)
 
 
+def test_a_window_is_shown_as_its_clocks_do_and_is_as_long_as_it_is() -> None:
+    window = Daily("2026-01-01", "Europe/Berlin").window("2026-10-25")
+    assert [each.isoformat() for each in window] == [
+        "2026-10-25T00:00:00+02:00",
+        "2026-10-26T00:00:00+01:00",
+    ]
+    assert window.end - window.start == timedelta(hours=25)
+
+
 @pytest.mark.parametrize(
     ("windows", "key", "problem"),
     [
