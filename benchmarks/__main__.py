@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import latency, matching, remembering, simulating, standby, throughput
+from benchmarks import latency, matching, remembering, schema, simulating, standby, throughput
 from benchmarks.figure import Figure, publish
 from tests.servers import kafka
 
 RESULTS = Path(__file__).with_name("results.json")
-NAMES = ("latency", "throughput", "standby", "matching", "remembering", "simulating")
+NAMES = ("latency", "schema", "throughput", "standby", "matching", "remembering", "simulating")
 
 
 def main() -> None:
@@ -42,6 +42,8 @@ def _figures(names: list[str], folder: Path) -> Iterator[Figure]:
                 yield from throughput.measure(folder / "throughput", broker)
         finally:
             broker.close()
+    if "schema" in names:
+        yield from schema.measure(folder / "schema")
     if "standby" in names:
         yield from standby.measure(folder / "standby")
     for each in (matching, remembering, simulating):

@@ -60,7 +60,7 @@ def _one(kind: str, folder: Path, broker: Broker, count: int) -> list[float]:
     env = {"BENCH_OUT": str(out), "BENCH_KINDS": kind, "REACTOR_KAFKA": broker.bootstrap}
     with serving("first_line", folder, **env) as service:
         sent = asyncio.run(_send(kind, folder, service, broker, count))
-        got = _received(out, count)
+        got = received(out, count)
     return [(got[n] - sent[n]) / 1e9 for n in sorted(sent) if n >= 0]
 
 
@@ -148,7 +148,8 @@ async def _post(service: Running, count: int) -> dict[int, int]:
     return sent
 
 
-def _received(out: Path, count: int, seconds: float = 30) -> dict[int, int]:
+def received(out: Path, count: int, seconds: float = 30) -> dict[int, int]:
+    """When the asset began with each event, as it wrote down in `out`."""
     deadline = time.monotonic() + seconds
     got: dict[int, int] = {}
     while time.monotonic() < deadline:

@@ -52,7 +52,11 @@ if "webhook" in KINDS:
 
 
 if "schema" in KINDS:
+    shop = SchemaChanges(
+        os.environ.get("BENCH_DATABASE", "sqlite:///shop.db"),
+        every=os.environ.get("BENCH_EVERY", "100ms"),
+    )
 
-    @bench.asset(on=SchemaChanges("sqlite:///shop.db", every="100ms"))
+    @bench.asset(on=shop)
     async def schema(events: Sequence[Event]) -> None:
         stamp("schema", events, time.time_ns())

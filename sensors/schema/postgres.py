@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -62,14 +63,26 @@ _HINTS = (
 )
 
 
+_FEW = 500
+"""So many columns are read as quickly as a hash over them is computed."""
+
+
 class Postgres(Inspected):
-    """A PostgreSQL database, through psycopg."""
+    """A PostgreSQL database, through psycopg.
+
+    Whether anything changed is told by the columns themselves where they are few: then one query
+    says that, and what. Where they are many, by a hash that the server computes.
+    """
 
     extra = "postgres"
 
     def __init__(self, url: URL, tables: Tables) -> None:
         super().__init__(url, tables)
         self.default = "public"
+        self._columns = self._asked(f"{_COLUMNS} ORDER BY 1, 2, 4")
+        self._hash = self._asked(_FINGERPRINT.format(columns=_COLUMNS))
+        self._few = False
+        self._read: Sequence[tuple[Any, ...]] | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -98,11 +111,14 @@ class Postgres(Inspected):
         connection.exec_driver_sql(_BEGIN)
 
     def fingerprint(self, connection: Connection) -> object | None:
-        row = connection.execute(self._asked(_FINGERPRINT.format(columns=_COLUMNS))).one()
-        return tuple(row)
+        if self._few:
+            self._read = self._listed(connection)
+            return self._read
+        return tuple(connection.execute(self._hash).one())
 
     def look(self, connection: Connection) -> dict[str, TableSchema]:
-        rows = connection.execute(self._asked(f"{_COLUMNS} ORDER BY 1, 2, 4")).all()
+        rows = self._listed(connection) if self._read is None else self._read
+        self._read, self._few = None, len(rows) <= _FEW
         return assembled(
             Row(f"{schema}.{table}", identity, number, column, type_ or "", bool(nullable), key)
             for schema, table, identity, number, column, type_, nullable, key in rows
@@ -118,6 +134,9 @@ class Postgres(Inspected):
 
     def interrupt(self, driver: Any) -> None:
         driver.cancel_safe(timeout=1)
+
+    def _listed(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
+        return [tuple(row) for row in connection.execute(self._columns)]
 
     def _asked(self, query: str) -> TextClause:
         """`query` with the globs in it, as LIKE patterns that are bound, not pasted."""

@@ -230,6 +230,27 @@ async def test_the_catalogue_agrees_with_the_inspector_of_sqlalchemy(url: str, s
         assert table.key == other.key
 
 
+async def test_as_many_columns_as_there_are_each_change_is_seen_once(url: str, shop: Any) -> None:
+    wide = ", ".join(f"c{n} int" for n in range(600))
+    steps = {
+        "ALTER TABLE orders ADD COLUMN a int": "public.orders: column a added (integer)",
+        f"CREATE TABLE wide ({wide})": "public.wide: table created",
+        "ALTER TABLE orders ADD COLUMN b int": "public.orders: column b added (integer)",
+        "ALTER TABLE orders RENAME b TO c": "public.orders: column b renamed to c",
+        "DROP TABLE wide": "public.wide: table dropped",
+        "ALTER TABLE orders DROP COLUMN c": "public.orders: column c removed",
+        "ALTER TABLE orders DROP COLUMN a": "public.orders: column a removed",
+    }
+    desk = Recorder()
+    async with running(watching(url), desk):
+        for count, step in enumerate(steps):
+            await desk.looked(3)
+            await shop(step)
+            await desk.until(lambda count=count: len(desk.events) > count)
+        await desk.looked(3)
+    assert [str(event.data) for event in desk.events] == [*steps.values()]
+
+
 async def test_a_server_that_goes_is_down_and_its_changes_come_after_the_restart(
     postgres: Postgres, url: str
 ) -> None:
