@@ -59,6 +59,12 @@ def _reads(asset: dict[str, Any]) -> str:
     return ", ".join(asset["upstream"])
 
 
+def _read(asset: dict[str, Any], name: str) -> str:
+    """An upstream, and how its partitions are read."""
+    mapping = asset["mapping"].get(name)
+    return f"{name} ({mapping})" if mapping else name
+
+
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of an asset.")],
@@ -77,7 +83,8 @@ def show(
     facts(
         {
             "owner": asset["owner"],
-            "reads": _reads(asset),
+            "partitions": asset["partitioned"],
+            "reads": ", ".join(_read(asset, name) for name in asset["upstream"]),
             "read by": ", ".join(asset["downstream"]),
             "rules": ", ".join(asset["rules"]),
             "up to date": ago(asset["last"]),

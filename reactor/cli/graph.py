@@ -13,6 +13,7 @@ from reactor import load
 from reactor.cli.screen import Json, commands, count, out, readable, say, show_json, table
 from reactor.cli.target import Targets
 from reactor.core.graph import Graph
+from reactor.core.mapping import Same
 from reactor.core.trigger.expression import AssetEvents, leaves
 from reactor.web.declared import declared
 
@@ -66,7 +67,7 @@ def _print(graph: Graph) -> None:
     for rule in graph.rules.values():
         say("")
         observed = " (observes, launches nothing)" if rule.observe else ""
-        say(Text(readable(rule.name), "magenta"), f"  {rule.trigger}{observed}")
+        say(Text(readable(rule.name), "magenta"), f"  {rule.written or rule.trigger}{observed}")
         _print_tree(graph, rule.assets, shown)
     rest = [name for name in graph.assets if name not in shown]
     if rest:
@@ -88,7 +89,7 @@ def _print_tree(graph: Graph, roots: Any, shown: set[str]) -> None:
         children = graph.downstream[name]
         again = name in shown and bool(children)
         shown.add(name)
-        tail = " (see above)" if again else note
+        tail = f"{_parts(graph, name)}{' (see above)' if again else note}"
         branch = "└─ " if last else "├─ "
         say(Text(f"{indent}{branch}", "dim"), name, Text(tail, "dim"))
         if again:
@@ -97,7 +98,21 @@ def _print_tree(graph: Graph, roots: Any, shown: set[str]) -> None:
         for at, child in reversed(list(enumerate(children))):
             follows = graph.assets[child].follow
             note = "" if follows else " (not launched by it: follow=False)"
+            read = _mapping(graph, name, child)
+            note = f"{f' ({read})' if read else ''}{note}"
             stack.append((child, deeper, at == len(children) - 1, note))
+
+
+def _parts(graph: Graph, name: str) -> str:
+    partitions = graph.assets[name].partitions
+    return "" if partitions is None else f" {partitions}"
+
+
+def _mapping(graph: Graph, above: str, below: str) -> str:
+    """How an asset reads the partitions of an upstream, where that is not the same key."""
+    edges = graph.assets[below].upstream
+    found = next((edge.mapping for edge in edges if edge.name == above), None)
+    return "" if found in (None, Same()) else str(found)
 
 
 def _edges(graph: Graph) -> Iterator[tuple[str, str, str, bool]]:
@@ -110,7 +125,8 @@ def _edges(graph: Graph) -> Iterator[tuple[str, str, str, bool]]:
                 yield start, f"a/{name}", label, True
     for asset in graph.assets.values():
         for upstream in asset.upstream:
-            yield f"a/{upstream.name}", f"a/{asset.name}", "", not asset.follow
+            read = _mapping(graph, upstream.name, asset.name)
+            yield f"a/{upstream.name}", f"a/{asset.name}", read, not asset.follow
 
 
 def _nodes(graph: Graph) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reactor.core.graph import Graph
+from reactor.core.mapping import Same
 from reactor.core.trigger.expression import AssetEvents, leaves
 
 Described = dict[str, list[dict[str, Any]]]
@@ -42,6 +43,12 @@ def declared(graph: Graph) -> Described:
                 "rules": rules_of[asset.name],
                 "owner": asset.owner,
                 "doc": asset.doc,
+                "partitioned": "" if asset.partitions is None else str(asset.partitions),
+                "mapping": {
+                    upstream.name: str(upstream.mapping)
+                    for upstream in asset.upstream
+                    if upstream.mapping not in (None, Same())
+                },
             }
             for asset in graph.assets.values()
         ],

@@ -83,11 +83,16 @@ class RuleNode(BaseModel):
 
 
 class AssetNode(BaseModel):
+    """An asset as declared: `partitioned` says by what; `mapping` how it reads an upstream's
+    partitions, where that is not the same key."""
+
     name: Text
     upstream: list[Text]
     rules: list[Text] = []
     owner: Text = ""
     doc: Text = ""
+    partitioned: Text = ""
+    mapping: dict[Text, Text] = {}
     group: Text = ""
     paused: bool = False
 

@@ -208,6 +208,49 @@ europe  orders.where(field.region == 'eu')
     )
 
 
+def test_the_graph_shows_partitions_and_how_they_are_read(run: Command, tmp_path: Path) -> None:
+    _pipeline(
+        tmp_path,
+        """from reactor import Daily, Monthly, Offset
+p = Pipeline("p")
+days = Daily("2026-01-01")
+
+@p.asset(on=FileArrivals("in/*"), partitions=days)
+def raw(events): ...
+
+@p.asset(partitions=days)
+def clean(raw): ...
+
+@p.asset(partitions=days, mapping={clean: Offset(-1, 0)})
+def delta(clean): ...
+
+@p.asset(partitions=Monthly("2026-01"))
+def monthly(clean): ...
+
+@p.asset
+def total(monthly): ...
+""",
+    )
+    assert run("graph", "p.py").out.endswith(
+        """
+raw  in
+└─ raw Daily('2026-01-01')
+   └─ clean Daily('2026-01-01')
+      ├─ delta Daily('2026-01-01') (Offset(-1, 0))
+      └─ monthly Monthly('2026-01') (Rollup())
+         └─ total (All())
+"""
+    )
+    assert 'label="Rollup()"' in run("graph", "p.py", "--format", "dot").out
+    assets = run("graph", "p.py", "--json").data["assets"]
+    assert [each["partitioned"] for each in assets[2:]] == [
+        "Daily('2026-01-01')",
+        "Monthly('2026-01')",
+        "",
+    ]
+    assert [each["mapping"] for each in assets[1:3]] == [{}, {"clean": "Offset(-1, 0)"}]
+
+
 def test_the_graph_is_written_for_mermaid_and_for_dot(run: Command) -> None:
     mermaid = run("graph", "shop.py", "--format", "mermaid").out.splitlines()
     assert mermaid[0] == "flowchart LR"

@@ -19,7 +19,7 @@ PIPELINE = '''
 import time
 from pathlib import Path
 from pydantic import BaseModel
-from reactor import Pipeline, Retry, field
+from reactor import Daily, Monthly, Pipeline, Retry, field
 from sensors import FileArrivals, Webhook
 
 class Payment(BaseModel):
@@ -54,6 +54,12 @@ def broken():
 
 @shop.asset
 def below_broken(broken): ...
+
+@shop.asset(partitions=Daily("2026-01-01"))
+def daily(): ...
+
+@shop.asset(partitions=Monthly("2026-01"))
+def monthly(daily): ...
 '''
 
 
@@ -193,6 +199,8 @@ def test_assets_rules_and_sensors_are_listed_paused_and_resumed(run: Command) ->
     assert run("assets").out.splitlines()[0].split()[:2] == ["asset", "state"]
     assert "What the boss reads." in run("assets", "show", "report").out
     assert "payments" in run("rules").out
+    monthly = " ".join(run("assets", "show", "monthly").out.split())
+    assert "partitions Monthly('2026-01') reads daily (Rollup())" in monthly
     assert "launches  ledger" in run("rules", "show", "ledger").out
     assert "up" in run("sensors").out
     for group, name in (("assets", "report"), ("rules", "ledger"), ("sensors", "payments")):
