@@ -6,6 +6,7 @@ Most sensors here look once an hour by themselves: what they see, they were told
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -20,12 +21,14 @@ from reactor.core.errors import ReactorError, SensorError
 from sensors import SchemaChanges
 from sensors.schema.event_trigger import CHANNEL, INSTALL, State, install, uninstall
 from tests.integration.desk import Recorder, running
+from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
 ABSENT = "only polls: there is no event trigger (reactor sensors install)"
 DISABLED = "only polls: the event trigger is disabled (reactor sensors install)"
+POOLED = "only polls: a pooler before the database does not pass notifications on"
 LISTENS = "listening for schema changes"
 
 
@@ -369,6 +372,43 @@ async def test_a_change_made_while_nothing_is_heard_is_found_by_looking(
         await listening(desk)
         await shop("SET reactor.notify = 'off'", "DROP TABLE orders")
         await desk.until(lambda: len(desk.events) == 1)
+
+
+@pytest.fixture
+def pooled(url: str) -> Iterator[Any]:
+    """Poolers before the database: `pooled("transaction")` is the URL of one."""
+    with ExitStack() as stack:
+
+        def start(mode: Any) -> str:
+            pooler = PgBouncer(url, mode)
+            stack.callback(pooler.close)
+            return pooler.url
+
+        yield start
+
+
+async def test_through_a_pooler_that_lends_whole_sessions_it_is_told(
+    url: str, shop: Session, pooled: Any
+) -> None:
+    install(url)
+    desk = Recorder()
+    async with running(watching(await to_thread.run_sync(pooled, "session")), desk):
+        await listening(desk)
+        await shop("DROP TABLE orders")
+        await desk.until(lambda: len(desk.events) == 1)
+
+
+async def test_through_a_pooler_that_lends_transactions_it_only_polls_and_says_so(
+    url: str, shop: Session, pooled: Any
+) -> None:
+    install(url)
+    desk = Recorder()
+    through = await to_thread.run_sync(pooled, "transaction")
+    async with running(watching(through, every="100ms"), desk):
+        await desk.until(lambda: desk.health[-1:] == [(True, POOLED)])
+        await shop("DROP TABLE orders")
+        await desk.until(lambda: len(desk.events) == 1)
+    assert LISTENS not in desk.log.said
 
 
 async def test_cancelling_ends_both_sessions(url: str, shop: Session) -> None:

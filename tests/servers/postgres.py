@@ -41,7 +41,7 @@ class Postgres:
             raise ServerMissing("PostgreSQL", PACKAGES)
         self._programs = found
         self._port = free_port()
-        self._process = Process("PostgreSQL", user=_unprivileged())
+        self._process = Process("PostgreSQL", user=unprivileged())
         self._data = self._process.folder / "data"
         self._names = count(1)
         # Only the making of the empty cluster goes without fsync; the server itself syncs.
@@ -103,7 +103,7 @@ def installed() -> bool:
     return programs() is not None
 
 
-def _unprivileged() -> str | None:
+def unprivileged() -> str | None:
     """Whom to run as, since the server refuses to run as root."""
     if os.geteuid() != 0:
         return None
