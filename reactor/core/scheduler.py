@@ -28,6 +28,7 @@ from reactor.core.plan import Known
 from reactor.core.pool import Pools, Rank
 from reactor.core.ranges import Ranges, covers
 from reactor.core.run import Attempt, Run, RunStatus, Step, StepStatus
+from reactor.core.stale import CATCH_UP, REMOVED
 from reactor.core.state import Key, State, Table
 from reactor.core.wave import Waves
 
@@ -148,20 +149,27 @@ class Scheduler:
         self._waves.look.update(self._waves.needs)
 
     def holds_changed(self) -> None:
-        """A hold began, changed or ended: what nothing holds any more joins the line again."""
+        """A hold began, changed or ended: steps that wait are held from now on, and what nothing
+        holds any more joins the line again.
+        """
         free: list[int] = []
         for step in self._live():
-            if step.status is not StepStatus.HELD:
-                continue
             why = self._why_held(step)
-            if not why:
+            if step.status is StepStatus.HELD and not why:
                 self._state.put(Table.STEP, (step.id,), step.to(StepStatus.PENDING, note=""))
                 self._demands.held_or_not(step)
                 free.append(step.id)
-            elif why != step.note:
+            elif step.status is StepStatus.HELD and why != step.note:
                 self._state.put(Table.STEP, (step.id,), replace(step, note=why))
+            elif step.status is StepStatus.PENDING and why and step.id not in self._waves.parked:
+                self._hold(step, why)
         self._demands.requeue(free)
         self._waves.look.update(self._waves.needs)
+
+    def _hold(self, step: Step, why: str) -> None:
+        self._state.put(Table.STEP, (step.id,), step.to(StepStatus.HELD, note=why))
+        self._waves.refresh([step.id])
+        self._demands.held_or_not(step)
 
     def _why_held(self, step: Step) -> str:
         """What holds a step back; a run that is forced is held by nothing."""
@@ -196,7 +204,7 @@ class Scheduler:
                         current,
                         set(current.runs),
                         StepStatus.CANCELLED,
-                        "removed from the pipeline",
+                        REMOVED,
                         now,
                     )
 
@@ -242,9 +250,7 @@ class Scheduler:
         if step.status is not StepStatus.PENDING or self._stays_parked(step):
             return
         if why := self._why_held(step):
-            self._state.put(Table.STEP, (id,), step.to(StepStatus.HELD, note=why))
-            self._waves.refresh([id])
-            self._demands.held_or_not(step)
+            self._hold(step, why)
             return
         if self._waves.blocker(id) is not None:
             return
@@ -330,9 +336,12 @@ class Scheduler:
 
     def _must_run(self, step: Step, seen: Seen) -> bool:
         """Whether a step runs although it has read all that is there."""
-        if step.root or not seen.inputs:
+        if not seen.inputs:
             return True
-        return any(self._demands.run(run).forced for run in step.runs)
+        runs = [self._demands.run(id) for id in step.runs]
+        if step.root and any(_asks(run, step) for run in runs if run.rule != CATCH_UP):
+            return True
+        return any(run.forced for run in runs)
 
     def _because(self, step: Step) -> str:
         """Why the runs that wait for a step are, each reason once."""
@@ -357,6 +366,11 @@ class Scheduler:
     def waiting(self) -> int:
         """How many live steps are not running."""
         return len(self._waves.needs) - self._pools.running
+
+
+def _asks(run: Run, step: Step) -> bool:
+    """Whether a run asks for a step for its own sake."""
+    return any(work.root and work.step == step.id for work in run.works)
 
 
 def _run_key(step: Step, causes: Iterable[tuple[int, int]]) -> str:

@@ -164,7 +164,7 @@ class Stage:
         named = {work.step for run in runs for work in run.works}
         rows: list[tuple[Table, Key, Any]] = []
         for (table, key), row in self.table.items():
-            ended = getattr(row, "finished", None) or getattr(row, "resolved", None)
+            ended = any(getattr(row, end, None) for end in ("finished", "resolved", "closed"))
             if ended and not (table is Table.STEP and row.id in named):
                 continue
             rows.append((table, key, _through_json(row)))
