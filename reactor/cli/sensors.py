@@ -87,7 +87,8 @@ def state(sensor: dict[str, Any]) -> Text:
         return Text("paused", "yellow")
     if not sensor["up"]:
         return styled(f"down: {sensor['why']}"[:60], "red")
-    return styled(f"up, {sensor['why']}"[:60] if sensor["why"] else "up", "green")
+    remark = sensor["why"].partition(":")[0]
+    return styled(f"up, {remark}" if remark else "up", "green")
 
 
 pauses.add_to(app, "sensor", "what they see waits")

@@ -11,6 +11,8 @@ import pytest
 
 from sensors.schema.event_trigger import INSTALL, UNINSTALL, State, uninstall
 from tests.integration.cli import Command, command
+from tests.integration.cli_service import served
+from tests.integration.processes import until
 from tests.servers.postgres import Postgres
 
 SHOP = """
@@ -22,6 +24,8 @@ shop = Pipeline("shop", owner="data@shop.example")
 @shop.asset(on=SchemaChanges("{url}", name="tables") | FileArrivals("inbox/*.csv"))
 def orders(events): ...
 """
+
+POLLS = "only polls: there is no event trigger (reactor sensors install)"
 
 
 @pytest.fixture
@@ -88,3 +92,45 @@ def test_only_the_schema_of_a_postgresql_database_can_be_told(
 ) -> None:
     ran = run("sensors", "install", "shop.py", sensor)
     assert (ran.code, ran.err) == (2, f"error: {said}\n")
+
+
+LIVE = """
+from pathlib import Path
+from reactor import Pipeline
+from sensors import SchemaChanges
+
+shop = Pipeline("shop", owner="data@shop.example")
+tables = SchemaChanges("{url}", every="50ms", name="tables")
+
+@shop.asset(on=tables)
+async def orders(events):
+    with Path("seen.txt").open("a") as seen:
+        seen.writelines(f"{{event.data}}\\n" for event in events)
+"""
+
+
+def test_a_running_service_says_that_it_only_polls_until_it_is_told(
+    run: Command, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pipeline.py").write_text(LIVE.format(url=url))
+    with served(tmp_path) as service:
+        port = f"--port={service.port}"
+
+        def sensor() -> dict[str, object]:
+            [found] = json.loads(run("sensors", port, "--json").out)
+            return found
+
+        until(lambda: sensor()["why"] == POLLS)
+        assert "up, only polls" in run("sensors", port).out
+        doctor = run("doctor", port)
+        assert doctor.code == 0
+        assert f"sensor tables  {POLLS}" in doctor.out
+        assert run("sensors", "install", "pipeline.py", "tables").code == 0
+        until(lambda: sensor()["why"] == "")
+        assert sensor()["up"] is True
+        assert POLLS not in run("doctor", port).out
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE orders (id int)")
+        seen = tmp_path / "seen.txt"
+        until(lambda: seen.exists() and seen.read_text() == "public.orders: table created\n")
+        assert service.stop() == 0
