@@ -95,8 +95,8 @@ class Holds:
         hold: Hold = self._state.rows[Table.HOLD][(id,)]
         return f"hold {id}: {hold.table}: {hold.text}"
 
-    def take(self, event: Event, seq: int, now: datetime) -> Reach:
-        """Judges one schema event for all who read its table.
+    def take(self, event: Event, seq: int, now: datetime, *, observe: bool = False) -> Reach:
+        """Judges one schema event for all who read its table; to `observe` holds nobody.
 
         Cost: O(readers of the table × its changed columns); if a hold opens, changes or ends, also
         all that is held.
@@ -104,9 +104,8 @@ class Holds:
         changed = event.data
         if not isinstance(changed, TableChanged):
             return Reach({}, why="it does not say what changed")
-        hold = self._of(event.source, changed.table) or Hold(
-            0, event.source, changed.table, (), now
-        )
+        known = None if observe else self._of(event.source, changed.table)
+        hold = known or Hold(0, event.source, changed.table, (), now)
         before = {reader.asset: reader for reader in hold.readers}
         happened = moves(changed)
         after: list[Held] = []
@@ -121,7 +120,7 @@ class Holds:
                 roots[name] = judged.touched
             elif held.facts and not judged.facts:
                 undone[name] = _since(hold.events, held.since)
-        if before or after:
+        if (before or after) and not observe:
             hold = replace(hold, id=hold.id or self._state.next("hold"))
             hold = replace(hold, events=union(hold.events, ((seq, seq),)))
             self._replace(hold, after, UNDONE, now)

@@ -250,13 +250,14 @@ class Reactor:
             rule = self.graph.rules[group.rule]
             accepted = dict(self._engine.accepted) if rule.schema else {}
             for matches in self._portions(rule, group):
+                run = None
                 if rule.schema:
-                    seq = matches[0][0]
-                    run = self._schema_run(rule, accepted[seq], seq, now)
-                    if run is None:
+                    made = self._reached(rule, accepted[matches[0][0]], matches[0][0], now)
+                    if made is None:
                         continue
-                else:
-                    run = None if rule.observe else self._run(rule, group, matches, now)
+                    run = None if rule.observe else self._scheduler.launch(made, now)
+                elif not rule.observe:
+                    run = self._run(rule, group, matches, now)
                 fired.append(
                     Fired(
                         self.state.next("firing"),
@@ -314,12 +315,12 @@ class Reactor:
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
         return self._scheduler.launch(launch, now)
 
-    def _schema_run(self, rule: Rule, event: Event, seq: int, now: datetime) -> int | None:
-        """Launches who reads what changed of a table, held or not; None if that is nobody."""
-        reach = self._holds.take(event, seq, now)
+    def _reached(self, rule: Rule, event: Event, seq: int, now: datetime) -> Launch | None:
+        """Who reads what changed of a table is launched, held or not; None if that is nobody."""
+        reach = self._holds.take(event, seq, now, observe=rule.observe)
         if reach.undone:
             self._scheduler.spare(rule.name, reach.undone, UNDONE, now)
-        if reach.held:
+        if reach.held and not rule.observe:
             self._scheduler.holds_changed()
         known = self._scheduler.known
         roots = [root for name in reach.roots for root in wholly(self.graph.assets[name], known)]
@@ -329,5 +330,4 @@ class Reactor:
             return None
         because = f"because {describe(event)}: {reach.what}"
         made = plan(self.graph, rule.name, roots, because, known=known, touched=reach.roots)
-        launch = Launch(made, ((seq, seq),), None, because, rule.priority)
-        return self._scheduler.launch(launch, now)
+        return Launch(made, ((seq, seq),), None, because, rule.priority)
