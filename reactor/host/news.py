@@ -17,7 +17,7 @@ from reactor.core.decision import Decision, Fate, Fired
 from reactor.core.event import Event
 from reactor.core.ranges import count
 from reactor.core.run import Run, Step
-from reactor.core.state import Alert, Change, Pause, Table
+from reactor.core.state import Alert, Backfill, Change, Pause, Table
 
 News = Mapping[str, Any]
 
@@ -150,6 +150,8 @@ def _changed(change: Change, now: datetime) -> Iterable[News]:
             yield _alert(row)
         case Table.PAUSE:
             yield _pause(row, change.after is not None)
+        case Table.BACKFILL:
+            yield _backfill(row)
         case _:
             return
 
@@ -191,6 +193,23 @@ def _alert(alert: Alert) -> News:
         "text": alert.text,
         "opened": alert.opened.isoformat(),
         "resolved": alert.resolved.isoformat() if alert.resolved else None,
+    }
+
+
+def _backfill(row: Backfill) -> News:
+    return {
+        "kind": "backfill",
+        "id": row.id,
+        "assets": list(row.assets),
+        "status": str(row.status),
+        "total": len(row.partitions),
+        "done": row.done,
+        "running": row.running,
+        "failed": len(row.failed),
+        "limit": row.limit,
+        "created": row.created.isoformat(),
+        "finished": row.finished.isoformat() if row.finished else None,
+        "reason": row.reason,
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
-from reactor.core.decision import Input, ResumeRun
+from reactor.core.decision import Input, ResumeRun, RetryBackfill
 from reactor.core.engine import Waiting
 from reactor.core.errors import SensorError, StoreError
 from reactor.core.event import Event
@@ -102,6 +102,9 @@ class Hosted:
         asked = seqs[: LOOKS // (len(reactor.state.rows[Table.NODE]) or 1)]
         return {seq: reactor.waiting_for(seq) for seq in asked}
 
+    def made(self, asset: str) -> Collection[str]:
+        return tuple(self.host.reactor.made(asset)) if self.host.started.is_set() else ()
+
     def ready(self) -> tuple[bool, Sequence[str]]:
         reasons: list[str] = []
         if not self.host.started.is_set():
@@ -158,6 +161,12 @@ class Hosted:
 
     async def drop(self, letter: int) -> None:
         await self._store.drop_dead_letters([letter])
+
+    async def retry_backfill(self, id: int) -> None:
+        row = await self._store.recall_backfill(id)
+        if row is None:
+            raise StoreError(f"there is no backfill {id}")
+        await self.host.command(RetryBackfill(row))
 
     async def resume(self, run: int) -> None:
         found = await self._store.recall(run)

@@ -85,6 +85,8 @@ News = Mapping[str, Any]
 - `run`: `id`, `rule`, `status`, `because`, `created`, `finished`, `partition`, `key`, and by name
   `assets` and, of these, `roots`
 - `step`: `step`, `asset`, `partition`, `status`, `runs` (ids), `at`, `note`
+- `backfill`: `id`, `assets`, `status`, `reason`, `limit`, `created`, `finished` (or None), and how
+  many of its partitions there are (`total`), are `running`, are `done`, and of these `failed`
 - `alert`: `key`, `asset`, `text`, `opened`, `resolved` (or None)
 - `sensor`: `name`, `up`, `why`
 - `paused`: `what` (rule, asset, sensor), `name`, `paused`
@@ -149,6 +151,10 @@ class Service(Protocol):
         """The same for many, by number; those that it would take long to tell are left out."""
         ...
 
+    def made(self, asset: str) -> Collection[str]:
+        """The partitions that an asset was made for."""
+        ...
+
     def ready(self) -> tuple[bool, Sequence[str]]:
         """Whether it does its work; if not, why not, each reason in a few words."""
         ...
@@ -179,6 +185,14 @@ class Service(Protocol):
 
     async def drop(self, letter: int) -> None:
         """Gives a dead letter up. Raises: StoreUnavailable."""
+        ...
+
+    async def retry_backfill(self, id: int) -> None:
+        """Lets an ended backfill go on with what failed or was not launched; returns when that is
+        recorded.
+
+        Raises: StoreUnavailable.
+        """
         ...
 
     async def resume(self, run: int) -> None:
