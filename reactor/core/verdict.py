@@ -281,4 +281,6 @@ def later(rule: Rule, record: Record) -> bool:
 
 def _assets(graph: Graph, rule: str) -> str:
     known = graph.rules.get(rule)
+    if known and known.schema:
+        return "what reads it"
     return listed(known.assets) if known and known.assets else "what it launches"

@@ -114,7 +114,12 @@ def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
         return
     downstream = len(roots) < len(row["works"]) or row["rule"] in graph.rules
     made = plan(graph, row["rule"], roots, "", downstream=downstream)
-    yield from (f"Not affected: {name}, as {why}." for name, why in made.pruned[:SHOWN])
+    pruned = list(made.pruned)
+    if row["rule"] in graph.rules and graph.rules[row["rule"]].schema:
+        ran = {work["asset"] for work in row["works"]}
+        names = dict.fromkeys(work.asset for work in made.works if work.asset not in ran)
+        pruned += [(name, "it reads none of the changed columns") for name in names]
+    yield from (f"Not affected: {name}, as {why}." for name, why in pruned[:SHOWN])
     rest = len(graph.assets) - len(made.works) - len(made.pruned)
     if rest:
         assets = "1 other asset is" if rest == 1 else f"{rest:,} other assets are"

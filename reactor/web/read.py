@@ -263,7 +263,7 @@ async def _known_rules(service: Service, nodes: Sequence[Mapping[str, Any]]) -> 
 async def _runs(service: Service, **which: Any) -> list[model.Run]:
     rules = _rules(service)
     found = [shape.run(row, rules) for row in await service.read.runs(**which)]
-    # What was launched by hand stands in no rule.
+    # What was launched by hand stands in no rule, and what a schema change launches is not all.
     for run in [run for run in found if not run.roots][:RECENT]:
         whole = await service.read.run(run.id, events_limit=0)
         if whole:

@@ -127,7 +127,7 @@ class Service(Protocol):
         `assets`: `name`, `upstream`, `owner`, `doc`, `group`, `rules` (that launch it), `paused`;
         `sensors`: `name`, `kind`, `address` (without credentials); `rules`: `name`, `trigger` (as
         text), `sensors`, `after` (assets whose events it listens to), `assets`, `paused`,
-        `observe`.
+        `observe`, `schema` (it launches those of its assets that read what changed).
         """
         ...
 
