@@ -130,7 +130,7 @@ class Workshop:
         env: dict[str, str] = {}
         if work.command:
             argv = tuple(_filled(word, start, arguments) for word in work.command)
-            env = {**work.env, **_environment(start, work, events)}
+            env = {**work.env, **_environment(start, events, _window(work, start))}
         return Job(
             start.asset,
             start.step,
@@ -252,7 +252,9 @@ BECAUSE_LIMIT = 4_096
 """How many characters of the reasons a command is told."""
 
 
-def _environment(start: Start, work: Work, events: Sequence[Event]) -> dict[str, str]:
+def _environment(
+    start: Start, events: Sequence[Event], window: Window | None = None
+) -> dict[str, str]:
     """What a command is told: see docs/guide.md for the list."""
     env = {
         "REACTOR_ASSET": start.asset,
@@ -262,15 +264,12 @@ def _environment(start: Start, work: Work, events: Sequence[Event]) -> dict[str,
         "REACTOR_RUN_KEY": start.run_key,
         "REACTOR_BECAUSE": start.because[:BECAUSE_LIMIT],
         "REACTOR_PARTITION": start.partition or "",
+        "REACTOR_WINDOW_START": window.start.isoformat() if window is not None else "",
+        "REACTOR_WINDOW_END": window.end.isoformat() if window is not None else "",
         "REACTOR_UPSTREAM": json.dumps(start.upstream),
         "REACTOR_CHANGED": json.dumps(start.changed),
         "REACTOR_EVENT_COUNT": str(len(events)),
     }
-    window = _window(work, start)
-    if window is not None:
-        env["REACTOR_WINDOW_START"], env["REACTOR_WINDOW_END"] = (
-            each.isoformat() for each in window
-        )
     text = json.dumps([_told(event) for event in events])
     if len(text) <= EVENTS_LIMIT:
         env["REACTOR_EVENTS"] = text
