@@ -57,7 +57,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The host has just loaded this state: what was running then ended with its process."""
+    """The host has just loaded this state: what was running then ended with its process.
+
+    `catch_up`: what is out of date is brought up to date, but for what was `left` (stale.py): asset
+    partitions whose last step an operator cancelled, or whose failed run waits to be resumed.
+    """
+
+    catch_up: bool = False
+    left: frozenset[tuple[str, str | None]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,9 @@ class ResumeRun:
 class Materialize:
     """An operator launches assets by hand, with or without what follows from them.
 
-    If `forced`, whatever holds them back, and nothing of it counts as unchanged.
+    If `forced`, whatever holds them back, and nothing of it counts as unchanged. If `stale`, only
+    their partitions that are out of date (no assets: of the whole pipeline); if `missing`, those
+    that were never made; with both, all of these. What has a step that has not ended is left to it.
     """
 
     assets: tuple[str, ...]
@@ -88,6 +97,8 @@ class Materialize:
     downstream: bool = True
     reason: str = "launched by hand"
     forced: bool = False
+    stale: bool = False
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class Inventory:
         """The partitions that an asset was made for, in the order of their last changes."""
         return self._made.get(asset, {})
 
+    def assets(self) -> Iterable[str]:
+        """The assets of which there is anything, each once."""
+        return dict.fromkeys(asset for asset, _ in self._rows)
+
     def parts(self, asset: str, partition: str | None) -> Recent:
         """The keys of an asset partition that ever changed alone, in the order of these changes."""
         return self._parts.get((asset, partition), {})

@@ -47,7 +47,9 @@ from reactor.core.plan import plan, roots_at, wholly
 from reactor.core.ranges import Ranges, ranges, union
 from reactor.core.scheduler import Scheduler
 from reactor.core.sentence import describe
+from reactor.core.stale import AGAIN, CATCH_UP, Stale, stale
 from reactor.core.state import Backfill, Pause, State, Table
+from reactor.core.upkeep import Upkeep
 
 BY_HAND = "by hand"
 """The rule name of runs that an operator launched."""
@@ -63,6 +65,7 @@ class Reactor:
         self._holds = Holds(graph, self.state)
         self._scheduler = Scheduler(graph, self.state, self._holds, slots)
         self._backfills = Backfills(self.state, self._scheduler, self._fill)
+        self._upkeep = Upkeep(graph, self.state, self._scheduler)
 
     def receive(self, inputs: Sequence[Input], now: datetime) -> Decision:
         """Decides upon all that waits.
@@ -134,6 +137,15 @@ class Reactor:
         """The partitions that an asset was made for."""
         return self._scheduler.known(asset)
 
+    def stale(self) -> tuple[Stale, ...]:
+        """What is out of date, and why. Cost: O(what was made, and what each of it reads)."""
+        return stale(self.graph, self.state)
+
+    @property
+    def holds(self) -> Holds:
+        """What is held by breaking schema changes."""
+        return self._holds
+
     @property
     def running(self) -> int:
         """How many attempts are running."""
@@ -158,6 +170,7 @@ class Reactor:
                 self._scheduler.holds_changed()
                 self._plan_again(now)
                 self._scheduler.restarted(now)
+                self._upkeep.restarted(each, now)
             case CancelRun(run, reason):
                 self._scheduler.cancel(run, reason, now)
             case ResumeRun():
@@ -184,6 +197,9 @@ class Reactor:
         self._scheduler.pauses_changed()
 
     def _by_hand(self, command: Materialize, now: datetime) -> None:
+        if command.stale or command.missing:
+            self._upkeep.asked(command, BY_HAND, now)
+            return
         # A command may have waited while the asset was removed from the pipeline.
         names = [name for name in command.assets if name in self.graph.assets]
         roots = roots_at(self.graph, names, command.partition)
@@ -228,7 +244,9 @@ class Reactor:
             rule = self.graph.rules.get(run.rule)
             if not roots:
                 continue
-            events = self._scheduler.supersede(run.id, now, "planned again on a changed pipeline")
+            events = self._scheduler.supersede(run.id, now, AGAIN)
+            if run.rule == CATCH_UP:
+                continue  # what is out of date now is found anew
             below = run.rule in self.graph.rules or not all(work.root for work in run.works)
             made = plan(
                 self.graph,
