@@ -42,11 +42,11 @@ bench: servers $(VENV)/.bench  ## measure, print a table, write JSON
 lock: venv  ## write requirements/ anew from pyproject.toml; LOCK=--upgrade takes newer versions
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
-	$(COMPILE) pyproject.toml --extra alerts --extra parquet --extra postgres -c requirements/demo.txt -o requirements/service.txt
+	$(COMPILE) pyproject.toml --extra alerts --extra parquet --extra postgres --extra registry -c requirements/demo.txt -o requirements/service.txt
 	$(COMPILE) pyproject.toml --all-extras --group test -c requirements/demo.txt -o requirements/test.txt
 	$(COMPILE) --group bench -c requirements/test.txt -o requirements/bench.txt
 
-servers: venv  ## install Kafka, PostgreSQL, Prometheus and Chromium for the tests, once
+servers: venv  ## install Kafka, a schema registry, PostgreSQL, Prometheus and Chromium for the tests
 	$(BIN)/python -m tests.servers
 
 venv: $(VENV)/.test  ## the virtual environment with everything a developer needs

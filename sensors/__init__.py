@@ -14,6 +14,7 @@ _MODULES = {
     "KafkaTopic": "sensors.kafka",
     "Schedule": "sensors.schedule",
     "SchemaChanges": "sensors.schema",
+    "SchemaRegistry": "sensors.registry",
     "Webhook": "sensors.webhook",
 }
 

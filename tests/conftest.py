@@ -12,6 +12,7 @@ from tests.servers import browser as browsers
 from tests.servers import kafka as brokers
 from tests.servers import postgres as databases
 from tests.servers import prometheus as monitors
+from tests.servers import registry as registries
 
 # No deadlines: how long an example takes says nothing about what it shows.
 settings.register_profile("reactor", deadline=None, derandomize="CI" in os.environ)
@@ -26,6 +27,7 @@ def pytest_report_header() -> list[str]:
         "PostgreSQL": databases.installed(),
         "Prometheus": monitors.installed(),
         "Chromium": browsers.installed(),
+        "a schema registry": registries.installed(),
     }
     rest = ", ".join(name if here else f"{name} MISSING" for name, here in others.items())
     return [f"servers: Kafka is {brokers.chosen().name}; {rest}"]
@@ -83,6 +85,14 @@ def kafka() -> Iterator[brokers.Broker]:
 def postgres() -> Iterator[databases.Postgres]:
     """A PostgreSQL server; `postgres.database()` makes an empty database for one test."""
     server = databases.Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[registries.Registry]:
+    """A schema registry; a test that stops it starts it again, and has subjects of its own."""
+    server = registries.Registry()
     yield server
     server.close()
 

@@ -30,11 +30,24 @@ class Pace:
 
 
 class Health:
-    """Tells the desk how the sensor is."""
+    """Tells the desk how the sensor is: well, if nothing is wrong and nothing is lacking."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._wrong = ""
+        self._lacking = ""
 
     def say(self, why: str) -> None:
-        """What is wrong, or the empty string."""
+        """What is wrong with the cluster, or the empty string."""
+        self._wrong = why
+        self._tell()
+
+    def lack(self, why: str) -> None:
+        """What else is needed and not there, or the empty string."""
+        if why != self._lacking:
+            self._lacking = why
+            self._tell()
+
+    def _tell(self) -> None:
+        why = "; ".join(filter(None, (self._wrong, self._lacking)))
         self._desk.up(not why, why)

@@ -1,4 +1,8 @@
-"""Bytes to payload, as the sensor says: JSON, a model of JSON, or the bytes themselves."""
+"""Bytes to payload, as the sensor says: JSON, a model of JSON, or the bytes themselves.
+
+A value that was written with a schema becomes JSON which keeps its types first, "typed": that is
+what a store keeps, and what a model is made of.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,18 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from sensors.registry.schema import Undecodable
+from sensors.registry.typed import MARK, dumped, revived
+
 Format = Literal["json", "bytes"]
+Form = Literal["json", "bytes", "typed"]
 Decode = Callable[[bytes], Any]
 
 _SHOWN = 5
 
 
 @lru_cache(maxsize=256)
-def decoder(model: Any, form: Format) -> Decode:
+def decoder(model: Any, form: Form) -> Decode:
     """What turns a message value into `Event.data`.
 
     It raises whatever the model's own validators raise, besides ValueError (of which pydantic's
@@ -25,13 +33,19 @@ def decoder(model: Any, form: Format) -> Decode:
     if form == "bytes":
         return _as_it_is
     if model is None:
-        return partial(from_json, allow_inf_nan=False)
-    return TypeAdapter(model).validator.validate_json
+        plain = partial(from_json, allow_inf_nan=False)
+        return partial(_typed, plain, _same) if form == "typed" else plain
+    validator = TypeAdapter(model).validator
+    if form == "typed":
+        return partial(_typed, validator.validate_json, validator.validate_python)
+    return validator.validate_json
 
 
-def encode(payload: Any) -> bytes:
-    """The bytes that a producer would have sent for this payload."""
-    return payload if isinstance(payload, bytes) else to_json(payload)
+def encode(payload: Any, form: Form = "json") -> bytes:
+    """The bytes that a store would keep of this payload."""
+    if isinstance(payload, bytes):
+        return payload
+    return dumped(payload) if form == "typed" else to_json(payload)
 
 
 def complaint(error: Exception) -> str:
@@ -42,6 +56,8 @@ def complaint(error: Exception) -> str:
         if len(found) > _SHOWN:
             lines.append(f"and {len(found) - _SHOWN} more")
         return "; ".join(lines)
+    if isinstance(error, Undecodable):
+        return str(error)
     if isinstance(error, ValueError):
         return f"Invalid JSON: {error}"
     return f"{type(error).__name__}: {error}"
@@ -49,6 +65,17 @@ def complaint(error: Exception) -> str:
 
 def _where(loc: tuple[int | str, ...]) -> str:
     return f"{'.'.join(map(str, loc))}: " if loc else ""
+
+
+def _typed(plain: Decode, validate: Callable[[Any], Any], raw: bytes) -> Any:
+    """JSON as it is wherever no type has to be told, so that a model reads it as JSON."""
+    if raw.startswith(b"\0"):
+        raise Undecodable("it is in a registry's wire format, which only the sensor itself reads")
+    return validate(revived(from_json(raw))) if MARK in raw else plain(raw)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _as_it_is(raw: bytes) -> bytes:

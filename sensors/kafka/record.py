@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from reactor.core.event import NO_HEADERS, Event
 from reactor.ports import Batch, DeadLetter, Move
+from sensors.kafka.decoding import Decoding
 from sensors.kafka.payload import complaint, decoder
 from sensors.kafka.position import Position, part_of
 from sensors.kafka.topic import MESSAGE, TOMBSTONE, KafkaTopic
@@ -87,12 +88,19 @@ class _Draft:
 
 
 class Reader:
-    """Makes batches of one sensor from what was fetched."""
+    """Makes batches of one sensor from what was fetched.
 
-    def __init__(self, topic: KafkaTopic) -> None:
+    Args:
+        decoding: what decodes values with a schema registry, where the sensor has one. It must be
+            ready for the records that a batch is made of.
+    """
+
+    def __init__(self, topic: KafkaTopic, decoding: Decoding | None = None) -> None:
         self.lateness = topic.lateness
+        self.decoding = decoding
         self._name = topic.name
-        self._decode = decoder(topic.model, topic.format)
+        self._unwrap = decoding.read if decoding is not None else None
+        self._decode = decoder(topic.model, topic.form)
         self._max_bytes = topic.max_bytes
 
     def batch(
@@ -121,6 +129,7 @@ class Reader:
         """Appends the records of one partition as events, or as dead letters."""
         prefix, subject, source = part.id(""), part.name, self._name
         decode, max_bytes, add = self._decode, self._max_bytes, events.append
+        unwrap = self._unwrap
         stamp, time = -1, received
         for record in records:
             raw, headers, key = record.value, record.headers, record.key
@@ -132,6 +141,8 @@ class Reader:
             else:
                 kind = MESSAGE
                 try:
+                    if unwrap is not None:
+                        raw = unwrap(raw)
                     data = decode(raw)
                 except Exception as error:  # noqa: BLE001 - a model's own validators may raise anything
                     dead.append(

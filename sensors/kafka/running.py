@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -20,6 +21,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.ports import Batch, DeadLetter, Desk
 from sensors.kafka.cluster import Cluster, Described, connected, ids_of
+from sensors.kafka.decoding import Decoding
 from sensors.kafka.group import Group
 from sensors.kafka.health import Health, Pace
 from sensors.kafka.record import Part, Reader
@@ -76,12 +78,23 @@ class RunningKafka:
         """Offers batches until cancelled; see `RunningSensor`."""
         outlet, inlet = anyio.create_memory_object_stream[Handed](0)
         try:
-            async with outlet, inlet, anyio.create_task_group() as tasks:
+            async with outlet, inlet, self._schemas(), anyio.create_task_group() as tasks:
                 tasks.start_soon(self._offer, inlet)
                 tasks.start_soon(self._group.run)
                 await self._keep_reading(outlet)
         except ExceptionGroup as errors:
             raise only(errors) from None
+
+    @asynccontextmanager
+    async def _schemas(self) -> AsyncIterator[None]:
+        """Has records decoded with the topic's schema registry, if it has one."""
+        if self._topic.schema is None:
+            yield
+            return
+        async with self._topic.schema.schemas(self._pace.patience) as decoder:
+            decoding = Decoding(decoder, self._health, self._pace, self._desk.log)
+            self._reader = Reader(self._topic, decoding)
+            yield
 
     async def recorded(self, batch: Batch) -> None:
         """Lets lag tools know, some time later."""
@@ -198,6 +211,8 @@ class RunningKafka:
                 self._strike(part, error)
                 continue
             if after != part.offset:
+                if (decoding := self._reader.decoding) is not None:
+                    await decoding.ready(records, lambda: False)
                 now = self._desk.clock.now()
                 await outlet.send((self._reader.batch([(part, records, after)], now), None))
                 progress = True

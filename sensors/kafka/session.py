@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import anyio
@@ -155,14 +156,24 @@ class Session:
     async def _hand_on(
         self, fetched: Sequence[Fetched], dead: Sequence[DeadLetter], client: Client
     ) -> None:
+        self._watch.busy = True
+        if not await self._decodable(fetched):
+            return
         now = self._desk.clock.now()
         batch = self._reader.batch(fetched, now, dead)
         for part, records, _ in fetched:
             self._watermark.saw(part, records, now)
-        self._watch.busy = True
         await self._outlet.send((batch, self._upto(client)))
         self._watch.busy = False
         self.delivered = True
+
+    async def _decodable(self, fetched: Iterable[Fetched]) -> bool:
+        """Waits until what was fetched can be decoded; whether it came to that before the end."""
+        decoding = self._reader.decoding
+        if decoding is None:
+            return True
+        records = chain.from_iterable(records for _, records, _ in fetched)
+        return await decoding.ready(records, lambda: self._watch.over)
 
     def _say_upto(self, client: Client) -> None:
         """Says how far we are, unless a batch is on its way, which will say it."""

@@ -15,10 +15,11 @@ from reactor.core.errors import SensorError, SettingsError
 from reactor.core.event import NO_HEADERS, Event
 from reactor.core.trigger.expression import Source
 from reactor.ports import Desk, RunningSensor
-from sensors.kafka.payload import Format, complaint, decoder, encode
+from sensors.kafka.payload import Form, Format, complaint, decoder, encode
 from sensors.kafka.position import part_of
 from sensors.kafka.resume import OnOutOfRange
 from sensors.kafka.security import Security, SecurityOptions
+from sensors.registry import SchemaRegistry
 
 MESSAGE = "kafka.message"
 TOMBSTONE = "kafka.tombstone"
@@ -43,10 +44,16 @@ class KafkaTopic(Source):
     A value that is not JSON, does not fit the model or is longer than `max_bytes` becomes a dead
     letter, and reading goes on.
 
+    With a `schema` registry, values are Avro or JSON in Confluent's wire format, each read with the
+    schema that it names; Avro's logical types are Python's (Decimal, datetime, date, time, UUID).
+    A value that names no schema of the registry, or is not what its schema says, becomes a dead
+    letter; while the registry cannot be asked the sensor is down, and records wait.
+
     Args:
         topics: one name or more. One that does not exist is waited for; new partitions are found
             within seconds and read from their beginning.
-        model: what the JSON value is validated into: a pydantic model, or any type pydantic knows.
+        schema: the registry of the schemas that values were written with; None: they are JSON.
+        model: what the value is validated into: a pydantic model, or any type pydantic knows.
         bootstrap: `host:port`, several separated by commas. None: the REACTOR_KAFKA setting.
         start: where to start the very first time: "latest", "earliest", or the instant of the first
             record wanted. It is resolved once, and stored before anything is read.
@@ -69,6 +76,7 @@ class KafkaTopic(Source):
     topics: tuple[str, ...]
     name: str
     model: Any
+    schema: SchemaRegistry | None
     bootstrap: str | None
     start: Start
     on_out_of_range: OnOutOfRange
@@ -84,6 +92,7 @@ class KafkaTopic(Source):
         self,
         *topics: str,
         model: Any = None,
+        schema: SchemaRegistry | None = None,
         bootstrap: str | None = None,
         start: Start | str = "latest",
         on_out_of_range: OnOutOfRange = "halt",
@@ -99,6 +108,7 @@ class KafkaTopic(Source):
             "topics": topics,
             "name": name,
             "model": model,
+            "schema": schema,
             "bootstrap": bootstrap,
             "start": _start(start),
             "on_out_of_range": on_out_of_range,
@@ -115,6 +125,11 @@ class KafkaTopic(Source):
     @property
     def address(self) -> str:
         return f"kafka://{self.bootstrap or '$REACTOR_KAFKA'}/{','.join(self.topics)}"
+
+    @property
+    def form(self) -> Form:
+        """How the payload of a recorded event is written."""
+        return self.format if self.schema is None else "typed"
 
     @property
     def identity(self) -> str:
@@ -158,7 +173,7 @@ class KafkaTopic(Source):
         Raises: SensorError if they do not fit (any more).
         """
         try:
-            return decoder(self.model, self.format)(raw)
+            return decoder(self.model, self.form)(raw)
         except Exception as error:
             raise SensorError(
                 f"a payload cannot be read: {complaint(error)}", where=f"sensor {self.name}"
@@ -189,7 +204,7 @@ class KafkaTopic(Source):
         elif values:
             raise TypeError(f"give a payload or its fields, not both: {', '.join(values)}")
         part = part_of(topic or self.topics[0], partition)
-        raw = None if payload is None else encode(payload)
+        raw = None if payload is None else encode(payload, self.form)
         at = time or datetime.now(UTC)
         return Event(
             id=f"{part}/test/{next(_tests) if offset is None else offset}",
@@ -245,5 +260,7 @@ def _check(topic: KafkaTopic) -> None:
         raise ValueError(f"format is 'json' or 'bytes', not {topic.format!r}")
     if topic.format == "bytes" and topic.model is not None:
         raise ValueError("format='bytes' leaves values as they are: it has no use for a model")
+    if topic.format == "bytes" and topic.schema is not None:
+        raise ValueError("format='bytes' leaves values as they are: it has no use for a schema")
     if topic.max_bytes < 1:
         raise ValueError(f"max_bytes is at least 1, not {topic.max_bytes}")

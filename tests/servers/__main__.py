@@ -2,12 +2,13 @@
 
 import sys
 
-from tests.servers import apt, browser, kafka, postgres, prometheus
+from tests.servers import apt, browser, kafka, pgbouncer, postgres, prometheus, registry
 from tests.servers.errors import ServerError, ServerMissing
 from tests.servers.kafka import apache
 
 _NEEDED = (
     ("PostgreSQL", postgres.PACKAGES, postgres.installed),
+    ("pgbouncer", pgbouncer.PACKAGES, pgbouncer.installed),
     ("Prometheus", prometheus.PACKAGES, prometheus.installed),
     ("Chromium", browser.PACKAGES, browser.installed),
 )
@@ -30,6 +31,11 @@ def main() -> int:
         apache.install()
     except ServerError as error:
         print(f"Apache Kafka is not used, {kafka.chosen().name} is: {error}", file=sys.stderr)
+    try:
+        registry.install()
+    except ServerError as error:
+        failed = True
+        print(f"There is no schema registry: {error}", file=sys.stderr)
     return 1 if failed else 0
 
 

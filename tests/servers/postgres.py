@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.servers.errors import ServerMissing
 from tests.servers.process import Process, free_port, listening
@@ -39,8 +40,8 @@ class Postgres:
         found = programs()
         if found is None:
             raise ServerMissing("PostgreSQL", PACKAGES)
-        self._programs = found
-        self._port = free_port()
+        self.programs = found
+        self.port = free_port()
         self._process = Process("PostgreSQL", user=unprivileged())
         self._data = self._process.folder / "data"
         self._names = count(1)
@@ -65,7 +66,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and return when it accepts connections."""
-        argv = [self._programs / "postgres", "-D", self._data, "-p", str(self._port)]
+        argv = [self.programs / "postgres", "-D", self._data, "-p", str(self.port)]
         options = ["-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"]
         self._process.start([*argv, *options], self._ready)
 
@@ -88,13 +89,47 @@ class Postgres:
         self._process.close()
 
     def _url(self, database: str) -> str:
-        return f"postgresql://{_USER}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def _ready(self) -> bool:
         import psycopg
 
         with suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=2):
-            return listening(self._port)
+            return listening(self.port)
+        return False
+
+
+class Standby:
+    """A copy of a server that follows it and can only be read, until it is promoted."""
+
+    def __init__(self, primary: Postgres) -> None:
+        programs = (primary.programs / "postgres").resolve().parent
+        self.port = free_port()
+        self._process = Process("PostgreSQL standby", user=unprivileged())
+        data = self._process.folder / "data"
+        source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", _USER]
+        copy = [programs / "pg_basebackup", "-D", data, "--write-recovery-conf", "--no-sync"]
+        self._process.run([*copy, "--checkpoint=fast", *source])
+        options = ["-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"]
+        argv = [programs / "postgres", "-D", data, "-p", str(self.port)]
+        self._process.start([*argv, *options], self._ready)
+
+    def url(self, of: str) -> str:
+        """Where the database is that has this address on the primary."""
+        found = urlsplit(of)
+        return urlunsplit(found._replace(netloc=f"{_USER}@127.0.0.1:{self.port}"))
+
+    def close(self) -> None:
+        """Stop it and remove its data."""
+        self._process.stop(signal.SIGINT)
+        self._process.close()
+
+    def _ready(self) -> bool:
+        import psycopg
+
+        url = f"postgresql://{_USER}@127.0.0.1:{self.port}/postgres"
+        with suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=2):
+            return True
         return False
 
 

@@ -40,7 +40,7 @@ from reactor.settings import PREFIX, Settings
 from reactor.testing import START, Simulation, simulate
 from reactor.web.app import create_app
 from reactor.web.service import WebSettings
-from sensors import FileArrivals, KafkaTopic, Schedule, SchemaChanges, Webhook
+from sensors import FileArrivals, KafkaTopic, Schedule, SchemaChanges, SchemaRegistry, Webhook
 from sensors.files import File
 from sensors.kafka.security import SecurityOptions
 from sensors.schedule import Tick
@@ -164,6 +164,7 @@ def test_the_guide_lists_what_a_simulation_offers() -> None:
         ("Kafka topics", KafkaTopic),
         ("Files", FileArrivals),
         ("Schema changes", SchemaChanges),
+        ("Schema registry", SchemaRegistry),
         ("Schedules", Schedule),
         ("Webhooks", Webhook),
     ],

@@ -3,23 +3,16 @@
 import base64
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 import uuid
 from pathlib import Path
 
-from tests.servers import apt, cache
-from tests.servers.errors import ServerError
+from tests.servers import cache, maven
 from tests.servers.kafka.broker import FEATURES, Broker, Kind
 from tests.servers.process import Process, free_port
 
-PACKAGES = ("default-jre-headless", "maven")
 _POM = Path(__file__).with_name("pom.xml")
-_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
-_OLDEST_JAVA = 17
-_DOWNLOAD_SECONDS = 300
 
 
 def installed() -> bool:
@@ -35,12 +28,7 @@ def install() -> None:
     """
     if installed():
         return
-    if not (shutil.which("java") and shutil.which("mvn")):
-        if not apt.may_install():
-            raise ServerError(f"it needs {' and '.join(PACKAGES)}")
-        apt.install(PACKAGES)
-    if (version := _java()) < _OLDEST_JAVA:
-        raise ServerError(f"it needs Java {_OLDEST_JAVA}, and here is Java {version}")
+    maven.ready()
     _download()
 
 
@@ -105,26 +93,6 @@ def _download() -> None:
     with tempfile.TemporaryDirectory(dir=cache.folder()) as folder:
         shutil.copy(_POM, folder)
         into = [f"-DoutputDirectory={folder}/jars", "-DincludeScope=runtime"]
-        try:
-            subprocess.run(
-                ["mvn", "--batch-mode", "--quiet", f"--file={folder}", _COPY, *into],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_DOWNLOAD_SECONDS,
-                check=True,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ServerError(f"no jars after {_DOWNLOAD_SECONDS} s of Maven") from error
-        except subprocess.CalledProcessError as error:
-            said = error.stdout.partition("[ERROR] ")[2].partition("\n")[0]
-            raise ServerError(f"Maven brings no jars: {said}") from error
+        maven.run([f"--file={folder}", f"{maven.PLUGIN}:copy-dependencies", *into])
         if not _jars().is_dir():
             os.rename(f"{folder}/jars", _jars())
-
-
-def _java() -> int:
-    """The major version of the machine's Java."""
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
-    found = re.search(r'version "(\d+)', said.stderr)
-    return int(found[1]) if found else 0

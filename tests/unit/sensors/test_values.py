@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from reactor.core.trigger.expression import Source
-from sensors import FileArrivals, KafkaTopic, Schedule, SchemaChanges, Webhook
+from sensors import FileArrivals, KafkaTopic, Schedule, SchemaChanges, SchemaRegistry, Webhook
 
 
-@pytest.mark.parametrize("kind", [FileArrivals, KafkaTopic, Schedule, SchemaChanges, Webhook])
+@pytest.mark.parametrize(
+    "kind", [FileArrivals, KafkaTopic, Schedule, SchemaChanges, SchemaRegistry, Webhook]
+)
 def test_no_field_of_a_sensor_hides_an_operator(kind: Any) -> None:
     operators = {name for name in dir(Source) if callable(getattr(Source, name))}
     assert {"where", "complete", "unless"} <= operators
