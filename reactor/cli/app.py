@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": _Entry(RUN, "Run the service."),
     "emit": _Entry(RUN, "Hand an event to a running service."),
     "materialize": _Entry(RUN, "Launch assets by hand."),
+    "ack": _Entry(RUN, "Let go on what a breaking schema change holds."),
     "runs": _Entry(ASK, "List, show, follow, cancel or resume runs; read their logs."),
     "events": _Entry(ASK, "List, show or follow events; ask why one did no more."),
     "deadletters": _Entry(ASK, "List, show, replay or drop input that could not be read."),

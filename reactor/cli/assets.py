@@ -48,6 +48,8 @@ def list_assets(host: Host = None, port: Port = None, as_json: Json = False) -> 
 def _state(asset: dict[str, Any]) -> Text:
     if asset["paused"]:
         return coloured("held", "paused")
+    if asset["held"]:
+        return coloured("held")
     if asset["active"]:
         return coloured(asset["active"][0]["status"])
     if asset["ended"]:
@@ -82,6 +84,7 @@ def show(
         say(f"  {asset['doc'].splitlines()[0]}")
     facts(
         {
+            "held by": asset["held"],
             "owner": asset["owner"],
             "partitions": asset["partitioned"],
             "reads": ", ".join(_read(asset, name) for name in asset["upstream"]),

@@ -10,6 +10,7 @@ import typer
 
 from reactor.cli.client import Client, Host, Port
 from reactor.cli.screen import Json, ago, commands, count, say, show_json, span, styled, table
+from reactor.core.sentence import listed
 
 BEHIND_S = 60.0
 LATELY = timedelta(days=1)
@@ -36,6 +37,7 @@ def doctor(host: Host = None, port: Port = None, as_json: Json = False) -> None:
         *(Finding("service", reason, True) for reason in status["reasons"]),
         *_sensors(client.get("/api/sensors")),
         *_assets(client.get("/api/assets")),
+        *about_holds(client.get("/api/holds")),
         *_alerts(client.get("/api/alerts", open="true")),
         *about_rules(client.get("/api/rules")),
     ]
@@ -77,19 +79,35 @@ def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
         if each["paused"]:
             found.append(Finding(name, "is paused"))
         for step in each["active"]:
-            if step["status"] in ("blocked", "held", "retrying"):
+            if step["status"] in ("blocked", "retrying"):
                 note = f": {step['note']}" if step["note"] else ""
                 found.append(Finding(name, f"{step['status']} since {ago(step['at'])}{note}"))
         if each["ended"] and each["ended"]["status"] == "failed":
             note = f": {each['ended']['note']}" if each["ended"]["note"] else ""
             found.append(Finding(name, f"failed {ago(each['ended']['at'])}{note}"))
-        elif not each["last"] and not each["active"]:
+        elif not each["last"] and not each["active"] and not each["held"]:
             found.append(Finding(name, "was never built"))
     return found
 
 
+def about_holds(holds: list[dict[str, Any]]) -> list[Finding]:
+    """What breaking schema changes hold, as the API lists them."""
+    return [
+        Finding(
+            f"hold {each['id']}",
+            f"{each['table']}: {each['text']}, {ago(each['opened'])}:"
+            f" {listed(each['assets'])} held until reactor ack {each['id']}",
+        )
+        for each in holds
+    ]
+
+
 def _alerts(alerts: list[dict[str, Any]]) -> list[Finding]:
-    return [Finding("alert", f"{each['text']} ({ago(each['opened'])})") for each in alerts]
+    return [
+        Finding("alert", f"{each['text']} ({ago(each['opened'])})")
+        for each in alerts
+        if not each["key"].startswith("hold ")
+    ]
 
 
 def about_rules(rules: list[dict[str, Any]]) -> list[Finding]:
@@ -99,7 +117,7 @@ def about_rules(rules: list[dict[str, Any]]) -> list[Finding]:
         name = f"rule {rule['name']}"
         if rule["paused"]:
             found.append(Finding(name, "is paused"))
-        if not rule["fired"]:
+        if not rule["fired"] and not rule["implicit"]:
             known = f", as it is since {ago(rule['since'])}" if rule["since"] else ""
             found.append(Finding(name, f"has never fired{known}"))
         if expired := rule["fates"].get("expired"):

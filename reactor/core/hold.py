@@ -73,7 +73,7 @@ class Holds:
         """Derives everything from the state's rows."""
         self._held: dict[str, int] = {}
         for hold in self.open:
-            for name in self._all(hold):
+            for name in follow(self._graph, hold):
                 self._held.setdefault(name, hold.id)
 
     @property
@@ -159,9 +159,6 @@ class Holds:
             (hold for hold in self.open if (hold.sensor, hold.table) == (sensor, table)), None
         )
 
-    def _all(self, hold: Hold) -> tuple[str, ...]:
-        return self._graph.affected(name for name in hold.assets if name in self._graph.assets)
-
     def _replace(self, hold: Hold, readers: list[Held], ended: str, now: datetime) -> None:
         """Gives a hold its readers, in the order of declaration; one without readers is over."""
         if not readers:
@@ -169,7 +166,7 @@ class Holds:
         else:
             hold = replace(hold, readers=tuple(readers))
             self._state.put(Table.HOLD, (hold.id,), hold)
-            held = self._all(hold)
+            held = follow(self._graph, hold)
             owners = (self._graph.assets[name].owner for name in held)
             self.notices += alert.held(self._state, hold, held, owners, now)
         self._changed(now)
@@ -193,6 +190,11 @@ class Holds:
                 about = {"asset": name, "hold": id, "because": self.why(name)}
                 number = f"hold {id}/{now.isoformat()}"
                 yield Event(number, f"asset:{name}", "held", name, now, now, about)
+
+
+def follow(graph: Graph, hold: Hold) -> tuple[str, ...]:
+    """The assets that a hold holds: its readers, and all that follows from them."""
+    return graph.affected(name for name in hold.assets if name in graph.assets)
 
 
 def _since(events: Ranges, first: int) -> Ranges:

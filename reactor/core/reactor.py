@@ -147,6 +147,11 @@ class Reactor:
         return self._holds
 
     @property
+    def holds(self) -> Holds:
+        """What is held by breaking schema changes."""
+        return self._holds
+
+    @property
     def running(self) -> int:
         """How many attempts are running."""
         return self._scheduler.running

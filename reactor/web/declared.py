@@ -28,7 +28,7 @@ def declared(graph: Graph) -> Described:
                 "after": [leaf.asset for leaf in heard if isinstance(leaf, AssetEvents)],
                 "assets": list(rule.assets),
                 "observe": rule.observe,
-                "schema": rule.schema,
+                "implicit": rule.schema,
             }
         )
     return {

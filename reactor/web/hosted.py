@@ -13,7 +13,7 @@ from reactor.core.errors import SensorError, StoreError
 from reactor.core.event import Event
 from reactor.core.graph import Graph
 from reactor.core.run import Step
-from reactor.core.state import Table
+from reactor.core.state import Hold, Table
 from reactor.host import Host
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, DeadLetter, Sensor
@@ -59,10 +59,14 @@ class Hosted:
 
     def describe(self) -> Mapping[str, Any]:
         paused = self._paused()
-        return {
+        found = {
             kind: [{**each, "paused": (kind[:-1], each["name"]) in paused} for each in described]
             for kind, described in self._described.items()
         }
+        if self.host.started.is_set() and (holds := self.host.reactor.holds).held:
+            assets = found["assets"]
+            found["assets"] = [{**each, "held": holds.why(each["name"])} for each in assets]
+        return found
 
     def sensor(self, name: str) -> Sensor | None:
         post = self.host.intake.posts.get(name)
@@ -89,6 +93,9 @@ class Hosted:
             return ()
         rows = self.host.reactor.state.rows[Table.STEP].values()
         return [step for step in rows if step.finished is None]
+
+    def holds(self) -> Sequence[Hold]:
+        return self.host.reactor.holds.open if self.host.started.is_set() else ()
 
     def waiting(self, seq: int) -> Sequence[Waiting]:
         if not self.host.started.is_set():

@@ -71,7 +71,11 @@ class SensorNode(BaseModel):
 
 
 class RuleNode(BaseModel):
-    """A rule. `after` are the assets whose own events it listens to."""
+    """A rule. `after` are the assets whose own events it listens to.
+
+    One that is `implicit` was written by nobody: it launches those of its assets that read what a
+    schema change changed.
+    """
 
     name: Text
     trigger: Text
@@ -80,9 +84,12 @@ class RuleNode(BaseModel):
     assets: list[Text]
     paused: bool = False
     observe: bool = False
+    implicit: bool = False
 
 
 class AssetNode(BaseModel):
+    """An asset as declared. `held` says by what it is held, if it is."""
+
     """An asset as declared: `partitioned` says by what; `mapping` how it reads an upstream's
     partitions, where that is not the same key."""
 
@@ -95,6 +102,7 @@ class AssetNode(BaseModel):
     mapping: dict[Text, Text] = {}
     group: Text = ""
     paused: bool = False
+    held: Text = ""
 
 
 class Graph(BaseModel):

@@ -17,6 +17,7 @@ from reactor.core.engine import Waiting
 from reactor.core.errors import SettingsError
 from reactor.core.graph import Graph
 from reactor.core.run import Step
+from reactor.core.state import Hold
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, Sensor
 from reactor.settings import Settings
@@ -124,10 +125,11 @@ class Service(Protocol):
     def describe(self) -> Mapping[str, Any]:
         """The declared graph, as plain data, in the order of declaration.
 
-        `assets`: `name`, `upstream`, `owner`, `doc`, `group`, `rules` (that launch it), `paused`;
+        `assets`: `name`, `upstream`, `owner`, `doc`, `group`, `rules` (that launch it), `paused`,
+        `held` (by what, if it is);
         `sensors`: `name`, `kind`, `address` (without credentials); `rules`: `name`, `trigger` (as
         text), `sensors`, `after` (assets whose events it listens to), `assets`, `paused`,
-        `observe`, `schema` (it launches those of its assets that read what changed).
+        `observe`, `implicit` (it launches those of its assets that read what changed).
         """
         ...
 
@@ -141,6 +143,10 @@ class Service(Protocol):
 
     def steps(self) -> Collection[Step]:
         """At least every step that has not ended, as the host knows it now."""
+        ...
+
+    def holds(self) -> Sequence[Hold]:
+        """The open holds, oldest first."""
         ...
 
     def waiting(self, seq: int) -> Sequence[Waiting]:

@@ -25,7 +25,7 @@ def run(row: Row, rules: Rules, works: Sequence[Row] = ()) -> model.Run:
     """A run; what it launched is told by its works where they were read, else by its rule."""
     roots = [work["asset"] for work in works if work["root"]]
     rule = rules.get(row["rule"])
-    if not works and rule and not rule["schema"]:
+    if not works and rule and not rule["implicit"]:
         roots = rule["assets"]
     assets = len({work["asset"] for work in works}) if works else row["assets"]
     return model.Run(**{**row, "roots": list(dict.fromkeys(roots)), "asset_count": assets})
@@ -80,7 +80,7 @@ def firing(row: Row, rule: Row) -> model.Firing:
     """A firing of a rule, and what it launched."""
     events = [seq for match in row["matches"] for seq in match]
     assets = listed(rule["assets"], ASSETS_TOLD) if rule["assets"] else "nothing"
-    if rule["schema"]:
+    if rule["implicit"]:
         assets = "what reads it"
     text = f"launched {assets} in run {row['run']}"
     if row["run"] is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reactor.cli.doctor import about_rules
+from reactor.cli.doctor import about_holds, about_rules
 
 
 def ago(**length: int) -> str:
@@ -15,7 +15,8 @@ def ago(**length: int) -> str:
 def rule(**about: Any) -> dict[str, Any]:
     """A rule that is well."""
     well = {"name": "daily", "paused": False, "observe": False, "fates": {}, "changes": 0}
-    return {**well, "fired": ago(minutes=1), "since": ago(days=9), **about}
+    well |= {"implicit": False, "fired": ago(minutes=1), "since": ago(days=9)}
+    return {**well, **about}
 
 
 def found(**about: Any) -> list[str]:
@@ -48,3 +49,16 @@ def test_a_rule_that_started_afresh_lately_says_so() -> None:
     assert found(changes=2, since=ago(minutes=5)) == ["was changed, and started afresh 5 min ago"]
     assert found(changes=2, since=ago(days=2)) == []
     assert found(changes=0, since=ago(minutes=5)) == []
+
+
+def test_a_rule_that_nobody_wrote_need_not_have_fired() -> None:
+    assert found(fired=None, since=None, implicit=True) == []
+
+
+def test_a_hold_is_shown_with_its_age_and_what_ends_it() -> None:
+    hold = {"id": 3, "table": "public.orders", "text": "column amount removed"}
+    [finding] = about_holds([{**hold, "opened": ago(hours=2), "assets": ["clean", "report"]}])
+    assert finding.about == "hold 3"
+    assert finding.what == (
+        "public.orders: column amount removed, 2 h ago: clean and report held until reactor ack 3"
+    )
