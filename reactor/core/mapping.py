@@ -41,7 +41,7 @@ class Mapping:
     def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The downstream keys that read upstream partition `key`, in order; None: all known ones.
 
-        A key that is no partition above leads nowhere. Raises what a user's function raises.
+        A key that is no partition above leads nowhere. Raises nothing.
         """
         raise NotImplementedError
 
@@ -205,11 +205,14 @@ class _Table:
             raise TypeError(f"{type(self).__name__}({table!r}): say a dict, or a function of a key")
         object.__setattr__(self, "rows", table)
 
-    def _of(self, key: str, below: Places) -> tuple[str, ...]:
+    def _of(self, key: str, below: Places) -> tuple[str, ...] | None:
         if below is None:
             return ()
         if callable(self.rows):
-            values = _values(self.rows(key))
+            try:
+                values = _values(self.rows(key))
+            except Exception:  # noqa: BLE001 - a user's function
+                return None
         else:
             values = next((values for above, values in self.rows if above == key), ())
         found = [below.key(value) for value in values]
@@ -222,11 +225,22 @@ class _Table:
         return repr(shown)
 
     def _unknown(self, above: Places, below: Places) -> str:
-        """What is wrong with the keys of a dict."""
-        for key, values in () if callable(self.rows) else self.rows:
+        """What is wrong with the keys of a dict, or with a function for a key that there is."""
+        if callable(self.rows):
+            return self._raising(above)
+        for key, values in self.rows:
             for end, name in [(above, key), *((below, value) for value in values)]:
                 if end is not None and (problem := end.problem(name)):
                     return problem
+        return ""
+
+    def _raising(self, above: Places) -> str:
+        keys = above.names if isinstance(above, Static) else ()
+        for key in (above.start,) if isinstance(above, Windowed) else keys:
+            try:
+                cast("Function", self.rows)(key)
+            except Exception as error:  # noqa: BLE001 - a user's function
+                return f"it raises {type(error).__name__}: {error} for {key!r}"
         return ""
 
 
@@ -235,6 +249,7 @@ class Mapped(_Table, Mapping):
     """An upstream key leads to the downstream key or keys that a dict or a function says.
 
     A function takes the upstream key and answers a key, a list of them, or None; it must be pure.
+    One that raises leads to all: rather too much is run than too little.
     """
 
     rows: tuple[tuple[str, tuple[str, ...]], ...] | Function
@@ -245,7 +260,7 @@ class Mapped(_Table, Mapping):
     def __str__(self) -> str:
         return f"Mapped({self._told()})"
 
-    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...]:
+    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """What the dict or the function says, so far as there are such partitions below."""
         return self._of(key, below) if _has(above, key) else ()
 
@@ -253,7 +268,7 @@ class Mapped(_Table, Mapping):
         """The upstream keys that lead there; None if a function decides."""
         if callable(self.rows):
             return None
-        return tuple(each for each, _ in self.rows if key in self.down(each, above, below))
+        return tuple(each for each, _ in self.rows if key in (self.down(each, above, below) or ()))
 
     def refusal(self, above: Places, below: Places) -> str:
         """Why it makes no sense between these; empty if it does."""
@@ -277,7 +292,7 @@ class Keys(_Table, Mapping):
     def __str__(self) -> str:
         return "Keys()" if self.rows is _itself else f"Keys({self._told()})"
 
-    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...]:
+    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The partitions that a changed key leads to."""
         return self._of(key, below)
 
@@ -306,20 +321,26 @@ def resolve(above: Places, below: Places, chosen: Mapping | None) -> Mapping | P
         return None if above is None else All()
     if above is None:
         return Keys()
-    if above.plain == below.plain:
-        return Same()
+    return _SAME if above is below else _following(above, below)
+
+
+@lru_cache(maxsize=1_024)
+def _following(above: Partitions, below: Partitions) -> Mapping | Problem:
+    """The mapping that follows from what both ends are."""
+    above, below = above.plain, below.plain
+    if above == below:
+        return _SAME
     if isinstance(above, Windowed) and isinstance(below, Windowed):
-        return _windows(above.plain, below.plain)
+        return _windows(above, below)
     return Problem(
         f"nothing says how {_shown(above)} lead to {_shown(below)}",
         hint="say mapping={...: Mapped({...})}, Mapped(function), All() or Same()",
     )
 
 
-@lru_cache(maxsize=1_024)
 def _windows(above: Windowed, below: Windowed) -> Mapping | Problem:
     if above.grid == below.grid:
-        return Same()
+        return _SAME
     what = f"nothing says how {above} lead to {below}"
     if above.zone != below.zone:
         why = "their days begin at different instants"
@@ -381,4 +402,5 @@ def _shown(end: Places) -> str:
     return "an asset without partitions" if end is None else str(end.plain)
 
 
+_SAME = Same()
 _LONE = "one of them has no partitions"

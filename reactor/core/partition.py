@@ -140,6 +140,10 @@ class Partitions(Named):
             raise ValueError("by() needs a field, a function, path= or shift=")
         if found is not None and not isinstance(found, Path) and not callable(found):
             raise TypeError(f"by({place!r}): say field.day, a function of the event, or path=")
+        try:
+            hash(found)
+        except TypeError:
+            raise TypeError(f"by({place!r}) cannot be compared with others: write a def") from None
         if shift:
             self._shiftable()
         return self._with(By(found, path, shift))

@@ -151,8 +151,7 @@ class Windowed(Partitions):
         if isinstance(value, datetime):
             return self.at(self._aware(value))
         if isinstance(value, date) and self._dated:
-            begins = midnight(self._tz, value)
-            return self.at(begins) if wall(self._tz, begins).date() == value else None
+            return self._on(value)
         return None
 
     def problem(self, key: str) -> str:
@@ -182,6 +181,14 @@ class Windowed(Partitions):
                 break
             found.append(self._key(begins))
         return tuple(found)
+
+    def _on(self, day: date) -> str | None:
+        """The window that a day without a time lies in."""
+        try:
+            begins = midnight(self._tz, day)
+            return self.at(begins) if wall(self._tz, begins).date() == day else None
+        except OverflowError:
+            return None
 
     def _begin(self, key: str) -> datetime:
         """When a window begins. Raises: ValueError if it is none of these."""

@@ -323,7 +323,7 @@ def _ahead(ahead: timedelta) -> str:
     return datetime(2000, 1, 1, tzinfo=timezone(ahead)).isoformat()[19:]
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=128)
 def _ticks(ticks: Cron, hour: datetime) -> tuple[datetime, ...]:
     """The last tick by the beginning of an hour (looked for further and further back), and those
     that come within it."""

@@ -229,6 +229,26 @@ def test_a_function_answers_a_key_or_several(answer: Any, keys: tuple[str, ...])
     assert mapping.up("eu", DAYS, REGIONS) is None
 
 
+def test_a_function_that_raises_leads_to_all_partitions() -> None:
+    def broken(key: str) -> str:
+        raise LookupError(f"no {key}")
+
+    assert Mapped(broken).down("2026-01-05", DAYS, REGIONS) is None
+    assert Keys(broken).down("x", None, REGIONS) is None
+
+
+def test_a_function_that_raises_for_a_key_that_there_is_is_refused() -> None:
+    def lookup(key: str) -> str:
+        return {"eu": "us"}[key]
+
+    found = resolve(REGIONS, REGIONS, Mapped(lookup))
+    assert isinstance(found, Problem)
+    assert "it raises KeyError: 'us' for 'us'" in found.what
+    found = resolve(DAYS, REGIONS, Mapped(lookup))
+    assert isinstance(found, Problem)
+    assert "for '2026-01-05'" in found.what
+
+
 def test_changed_keys_of_a_whole_upstream_are_the_partitions_below() -> None:
     assert Keys().down("eu", None, REGIONS) == ("eu",)
     assert Keys().down("mars", None, REGIONS) == ()

@@ -18,6 +18,13 @@ def event(data: Any = None, subject: str = "", at: datetime = AT) -> Event:
     return Event("1", "orders", "order", subject, at, at, data)
 
 
+class Unhashable:
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self, event: Event) -> str:
+        return "eu"
+
+
 @pytest.mark.parametrize(
     ("partitions", "key"),
     [
@@ -138,6 +145,7 @@ def test_a_shift_goes_on_from_what_a_field_says() -> None:
         (lambda: Static("eu", "us").by(shift=1), "has no order: shift= is for time windows"),
         (lambda: Static("eu").by("region"), "say field.day, a function of the event, or path="),
         (lambda: Static("eu").by(), "by() needs a field"),
+        (lambda: Static("eu").by(Unhashable()), "cannot be compared with others: write a def"),
         (lambda: Static("eu").by(field.x, path="(x)"), "only one of them"),
         (lambda: Static("eu").by(path="x"), "has no groups: one of them must be the key"),
         (lambda: Static("eu").by(path="(x)(y)"), "has 2 groups"),

@@ -153,6 +153,13 @@ def test_a_key_is_told_again_as_text_and_as_a_datetime(windows: Windowed, at: da
     assert windows.key(at.isoformat()) == key
 
 
+@given(kinds, st.one_of(st.dates(), st.datetimes(), st.text(), st.integers(), st.floats()))
+def test_whatever_an_event_says_names_a_window_or_none(windows: Windowed, value: object) -> None:
+    for said in (value, str(value)):
+        key = windows.key(said)
+        assert key is None or windows.problem(key) == ""
+
+
 def test_an_hour_that_comes_twice_is_two_windows() -> None:
     hours = Hourly("2026-01-01", "Europe/Berlin")
     assert hours.between("2026-10-25T01", "2026-10-25T03") == (
