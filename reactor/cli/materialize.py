@@ -17,13 +17,16 @@ def materialize(
     assets: Annotated[list[str], typer.Argument(metavar="ASSET...", help="Which.")],
     partition: Annotated[str | None, typer.Option(help="Only this partition of them.")] = None,
     only: Annotated[bool, typer.Option("--only", help="Without what follows from them.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also what is held, and what needs nothing new.")
+    ] = False,
     reason: Annotated[str | None, typer.Option(help="Why; it is recorded.")] = None,
     host: Host = None,
     port: Port = None,
     as_json: Json = False,
 ) -> None:
     """Launch assets by hand, and what follows from them."""
-    order = {"assets": assets, "partition": partition, "downstream": not only}
+    order = {"assets": assets, "partition": partition, "downstream": not only, "force": force}
     if reason:
         order["reason"] = reason
     done(Client(host, port).post("/api/materialize", order), as_json)

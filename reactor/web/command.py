@@ -65,7 +65,11 @@ def routes(service: Service) -> APIRouter:
             _known("asset", asset, names)
         await service.command(
             Materialize(
-                tuple(dict.fromkeys(order.assets)), order.partition, order.downstream, order.reason
+                tuple(dict.fromkeys(order.assets)),
+                order.partition,
+                order.downstream,
+                order.reason,
+                order.force,
             )
         )
         return Done(done=f"launched {', '.join(order.assets)}"[:500])

@@ -396,13 +396,16 @@ class Done(BaseModel):
 
 
 class MaterializeOrder(BaseModel):
-    """Launch these assets by hand; `downstream` with what follows from them."""
+    """Launch these assets by hand; `downstream` with what follows from them; `force` whatever holds
+    them back, and though nothing that they read has changed.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     assets: Annotated[list[str], Field(min_length=1, max_length=1000)]
     partition: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     downstream: bool = True
+    force: bool = False
     reason: Annotated[str, Field(max_length=500)] = "launched by hand"
 
 
