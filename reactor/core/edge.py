@@ -19,25 +19,27 @@ def mapped(assets: Mapping[str, Asset]) -> tuple[dict[str, Asset], list[Problem]
     Cost: O(edges).
     """
     parted = {asset.name for asset in assets.values() if asset.partitions is not None}
-    found: dict[str, Asset] = {}
+    found = dict(assets)
     problems: list[Problem] = []
     for name, asset in assets.items():
-        plain = asset.partitions is None and parted.isdisjoint(each.name for each in asset.upstream)
-        if plain and all(each.mapping is None for each in asset.upstream):
-            found[name] = asset
-            continue
-        edges: list[Upstream] = []
         for each in asset.upstream:
-            above = assets.get(each.name)
-            said = each.mapping
-            if above is not None:
-                answer = resolve(above.partitions, asset.partitions, each.mapping)
-                if isinstance(answer, Problem):
-                    what = f"{name} reads {each.name}: {answer.what}"
-                    hint = answer.hint.replace("{...:", f"{{{each.name!r}:")
-                    problems.append(Problem(what, asset.where, hint))
-                else:
-                    said = answer
-            edges.append(each if said is each.mapping else replace(each, mapping=said))
-        found[name] = replace(asset, upstream=tuple(edges))
+            if each.mapping is not None or each.name in parted or name in parted:
+                found[name] = _mapped(asset, assets, problems)
+                break
     return found, problems
+
+
+def _mapped(asset: Asset, assets: Mapping[str, Asset], problems: list[Problem]) -> Asset:
+    edges: list[Upstream] = []
+    for each in asset.upstream:
+        above, said = assets.get(each.name), each.mapping
+        if above is not None:
+            answer = resolve(above.partitions, asset.partitions, said)
+            if isinstance(answer, Problem):
+                what = f"{asset.name} reads {each.name}: {answer.what}"
+                hint = answer.hint.replace("{...:", f"{{{each.name!r}:")
+                problems.append(Problem(what, asset.where, hint))
+            else:
+                said = answer
+        edges.append(Upstream(each.name, each.optional, said))
+    return replace(asset, upstream=tuple(edges))

@@ -369,6 +369,7 @@ def _overlap(key: str, here: Places, there: Places) -> tuple[str, ...]:
     return there.overlapping(*here.span(key))
 
 
+@lru_cache(maxsize=4_096)
 def _moved(key: str, first: int, last: int, here: Places, there: Places) -> tuple[str, ...]:
     if not isinstance(here, Windowed) or not isinstance(there, Windowed) or here.problem(key):
         return ()

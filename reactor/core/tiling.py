@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -94,8 +95,10 @@ class Windowed(Partitions):
 
         Raises: ValueError if the key is none of these.
         """
-        begins = self._begin(key)
-        return begins, self._after(begins)
+        found = _span(self, key)
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
 
     def window(self, key: str) -> Window:
         """As `span`, in the time zone of these windows, each with the offset it has then."""
@@ -132,12 +135,7 @@ class Windowed(Partitions):
 
     def overlapping(self, start: datetime, end: datetime) -> tuple[str, ...]:
         """The windows that have time in common with [start, end), in order."""
-        found: list[str] = []
-        for begins in self.starts(max(start, self._first)):
-            if begins >= end:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
+        return _overlapping(self, start, end)
 
     def key(self, value: Any) -> str | None:
         """The window that a key, a date or a datetime names (or text of one); None if none.
@@ -156,31 +154,29 @@ class Windowed(Partitions):
 
     def problem(self, key: str) -> str:
         """Why a key is none of these, and what to write; empty if it is one of them."""
-        return _problem(self, key)
+        found = _span(self, key)
+        return found if isinstance(found, str) else ""
 
     def listed(self, until: datetime) -> tuple[str, ...]:
         """All windows that begin at or before `until`, in order. Cost: O(windows)."""
-        found: list[str] = []
-        for begins in self.starts(self._first):
-            if begins > until:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
+        if until < self._first:
+            return ()
+        return _between(self, self._first, self._floor(until.astimezone(UTC)))
 
     def between(self, first: str, last: str) -> tuple[str, ...]:
         """The windows from `first` to `last`, both included.
 
         Raises: ValueError, with the reason and what to write. Cost: O(windows).
         """
-        low, high = self._begin(first), self._begin(last)
+        low, high = self.span(first)[0], self.span(last)[0]
         if low > high:
             raise ValueError(f"{last} is before {first}: write {last}..{first}")
-        found: list[str] = []
-        for begins in self.starts(low):
-            if begins > high:
-                break
-            found.append(self._key(begins))
-        return tuple(found)
+        return _between(self, low, high)
+
+    def keys(self, since: datetime, until: datetime) -> Iterator[str]:
+        """The keys of the windows from the one in which `since` lies to the one with `until`."""
+        for begins in takewhile(lambda begins: begins <= until, self.starts(since)):
+            yield self._key(begins)
 
     def _on(self, day: date) -> str | None:
         """The window that a day without a time lies in."""
@@ -190,16 +186,16 @@ class Windowed(Partitions):
         except OverflowError:
             return None
 
-    def _begin(self, key: str) -> datetime:
-        """When a window begins. Raises: ValueError if it is none of these."""
+    def spanned(self, key: str) -> tuple[datetime, datetime]:
+        """As `span`, worked out anew."""
         try:
             begins = self._parsed(key)
-            self._after(begins)
+            ends = self._after(begins)
         except OverflowError:
             raise ValueError(f"{key!r} is beyond the end of time") from None
         if begins < self._first:
             raise ValueError(f"{key} is before the first {self.noun}, {self.start}")
-        return begins
+        return begins, ends
 
     def _shiftable(self) -> None:
         pass
@@ -284,9 +280,19 @@ def midnight(zone: ZoneInfo, day: date) -> datetime:
 
 
 @lru_cache(maxsize=16_384)
-def _problem(windows: Windowed, key: str) -> str:
+def _span(windows: Windowed, key: str) -> tuple[datetime, datetime] | str:
+    """When a window begins and ends, or why a key is none of these."""
     try:
-        windows.span(key)
+        return windows.spanned(key)
     except ValueError as error:
         return str(error)
-    return ""
+
+
+@lru_cache(maxsize=4_096)
+def _overlapping(windows: Windowed, start: datetime, end: datetime) -> tuple[str, ...]:
+    return tuple(windows.keys(max(start, windows.begins), end - TICK))
+
+
+@lru_cache(maxsize=64)
+def _between(windows: Windowed, since: datetime, until: datetime) -> tuple[str, ...]:
+    return tuple(windows.keys(since, until))

@@ -63,11 +63,15 @@ class Hourly(Windowed):
         return begins
 
     def _after(self, begins: datetime) -> datetime:
+        if self.zone == "UTC":
+            return begins + _HOUR
         ahead = offset(self._tz, begins)
         ends = (_hour(wall(self._tz, begins)) + _HOUR - ahead).replace(tzinfo=UTC)
         return shift(self._tz, begins, ends) or ends if offset(self._tz, ends) != ahead else ends
 
     def _key(self, begins: datetime) -> str:
+        if self.zone == "UTC":
+            return begins.isoformat()[:13]
         face = _hour(wall(self._tz, begins))
         text = face.isoformat()[:13]
         pieces = _pieces(self._tz, face)
