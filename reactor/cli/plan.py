@@ -23,6 +23,7 @@ from reactor.cli.target import Payload, SensorName, Target, made
 from reactor.core.duration import spoken
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.plan import UNTOUCHED, untouched
 from reactor.core.plan import plan as planned
 from reactor.core.run import Run, StepStatus
 from reactor.core.sentence import describe
@@ -166,9 +167,9 @@ def _launched(simulation: Simulation, runs: list[Run], event: Event) -> Iterator
         after = spoken(waited) if waited else ""
         for work in run.works:
             step = steps[work.step]
-            blocked = step.status is StepStatus.BLOCKED
-            why = f"{work.because}; {step.note}" if blocked and step.note else work.because
-            status = "blocked" if blocked else "launched"
+            waits = step.status in (StepStatus.BLOCKED, StepStatus.HELD)
+            why = f"{work.because}; {step.note}" if waits and step.note else work.because
+            status = step.status.value if waits else "launched"
             yield Launched(work.asset, work.partition, why, run.rule, after, status, work.root)
 
 
@@ -178,7 +179,9 @@ def _pruned(graph: Graph, runs: list[Run]) -> Iterator[Untouched]:
     told: set[str] = set()
     for run in runs:
         roots = [(work.asset, work.partition) for work in run.works if work.root]
-        for name, why in planned(graph, run.rule, roots, run.because).pruned:
+        made = planned(graph, run.rule, roots, run.because)
+        columns = [(name, UNTOUCHED) for name in untouched(graph, made, ran)]
+        for name, why in (*made.pruned, *columns):
             if name not in ran | told:
                 told.add(name)
                 yield Untouched(name, why)
@@ -197,9 +200,11 @@ def _print(graph: Graph, event: Event, found: Foreseen) -> None:
         rows = [(Text(each.name, "dim"), each.because) for each in found.pruned]
         _folded(("does not run", "because"), rows)
     say("")
-    names = {each.asset for each in found.launched}
+    held = {each.asset for each in found.launched if each.status == "held"}
+    names = {each.asset for each in found.launched} - held
     left = len(graph.assets) - len(names)
-    say(f"{count(len(names), 'asset')} would run, {count(left, 'asset')} would not")
+    would = f"{count(len(names), 'asset')} would run, {count(left, 'asset')} would not"
+    say(f"{would}, {len(held)} of them held" if held else would)
     if found.unaffected:
         say(Text(f"not affected: {_named(found.unaffected)}", "dim"))
 
@@ -241,7 +246,8 @@ def _rule(each: Asked) -> tuple[Cell, Cell, Cell]:
 
 def _row(each: Launched) -> tuple[Cell, Cell, Cell]:
     name = f"{each.asset}[{each.partition}]" if each.partition else each.asset
-    colour = "yellow" if each.status == "blocked" else "green"
-    when = "blocked" if each.status == "blocked" else f"+{each.after}" if each.after else "at once"
+    waits = each.status in ("blocked", "held")
+    colour = "yellow" if waits else "green"
+    when = each.status if waits else f"+{each.after}" if each.after else "at once"
     rule = f" (rule {each.rule})" if each.root and each.rule != each.asset else ""
     return Text(name, colour), when, f"{each.because.removeprefix('because ')}{rule}"

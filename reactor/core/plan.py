@@ -10,7 +10,7 @@ concerned, the plan says so (`Work.later`), and they are planned then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reactor.core.asset import Asset
@@ -23,6 +23,9 @@ from reactor.core.sentence import listed
 
 Root = tuple[str, str | None]
 """An asset partition that is asked for."""
+
+UNTOUCHED = "reads none of the changed columns"
+"""Why something does not run that follows from what a change of columns touches."""
 
 Known = Callable[[str], Iterable[str]]
 """The partitions of an asset that are there."""
@@ -65,6 +68,15 @@ def wholly(asset: Asset, known: Known) -> list[Root]:
         if asset.partitions
         else [(asset.name, None)]
     )
+
+
+def untouched(graph: Graph, made: Plan, ran: Collection[str]) -> tuple[str, ...]:
+    """Of a plan for a schema change that was made whole: who is left out for its columns."""
+    rule = graph.rules.get(made.rule)
+    if rule is None or not rule.schema:
+        return ()
+    names = dict.fromkeys((*(work.asset for work in made.works), *rule.assets))
+    return tuple(name for name in names if name not in ran)
 
 
 def plan(
@@ -127,7 +139,7 @@ class _Drawing:
         name, works = asset.name, self.works
         keys = self.wanted[name]
         if self._touched is not None and not self._moves(asset, keys):
-            self.pruned[name] = "reads none of the changed columns"
+            self.pruned[name] = UNTOUCHED
             del self.wanted[name]
             return
         first = len(works)
@@ -216,7 +228,7 @@ class _Drawing:
             return True
         if own_touched(below.lineage, {name: self._columns[name]}):
             return True
-        self.pruned[below.name] = "reads none of the changed columns"
+        self.pruned[below.name] = UNTOUCHED
         return False
 
 

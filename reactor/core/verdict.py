@@ -188,18 +188,18 @@ _ENDS = {
     RunStatus.SUPERSEDED: (Status.SUPERSEDED, "was replaced by a later one"),
 }
 _TELLING = {
-    RunStatus.FAILED: StepStatus.FAILED,
-    RunStatus.BLOCKED: StepStatus.BLOCKED,
-    RunStatus.HELD: StepStatus.HELD,
-    RunStatus.CANCELLED: StepStatus.CANCELLED,
+    RunStatus.FAILED: (StepStatus.FAILED,),
+    RunStatus.BLOCKED: (StepStatus.BLOCKED,),
+    RunStatus.HELD: (StepStatus.HELD,),
+    RunStatus.CANCELLED: (StepStatus.CANCELLED, StepStatus.SKIPPED),
 }
 
 
 def _launched(run: Launched, text: str, record: Record) -> Verdict:
     word, ends = _ENDS[run.status]
-    telling = _TELLING.get(run.status)
-    part = next((part for part in run.parts if part.status is telling and part.note), None)
-    note = f": {part.name}: {part.note}" if part and telling else ""
+    telling = _TELLING.get(run.status, ())
+    part = next((part for part in run.parts if part.status in telling and part.note), None)
+    note = f": {part.name}: {part.note}" if part else ""
     if run.status is RunStatus.RUNNING and ("rule", run.rule) in record.paused:
         ends = "waits while the rule is paused"
     return Verdict(run.rule, word, f"{text}, which {ends}{note}", run.id)

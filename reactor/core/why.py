@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from reactor.core.asset import Rule
 from reactor.core.graph import Graph
+from reactor.core.plan import UNTOUCHED
 from reactor.core.run import StepStatus
 from reactor.core.sentence import TOLD, instant_text, listed
 from reactor.core.trigger.expression import AssetEvents, leaves
@@ -58,10 +59,11 @@ def _rules(graph: Graph, record: Record, rules: Iterable[Rule]) -> list[str]:
     hearing = [rule for rule in rules if hears(rule, record.event)]
     hearing.sort(key=lambda rule: place.get(rule.name, len(place)))
     shown = hearing if len(hearing) <= TOLD + 1 else hearing[:TOLD]
-    said = [
-        why_not_rule(graph, record, rule.name).removesuffix(".").removeprefix(_RECOMPUTED)
-        for rule in shown
-    ]
+    said: list[str] = []
+    for rule in shown:
+        text = why_not_rule(graph, record, rule.name).removesuffix(".").removeprefix(_RECOMPUTED)
+        fired = any(each.rule == rule.name for each in record.fired)
+        said.append(f"it {UNTOUCHED}, and {text}" if rule.schema and fired else text)
     rest = len(hearing) - len(shown)
     return [*said, f"and {rest:,} more rules did not launch it either"] if rest else said
 

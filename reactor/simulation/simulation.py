@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from reactor.core.decision import (
+    Ack,
     Arrived,
     CancelRun,
     Decision,
@@ -177,9 +178,19 @@ class Simulation:
         self._begin(State.of(recorded(self._reactor.state)))
         return self
 
-    def materialize(self, *assets: DeclaredAsset | str, partition: str | None = None) -> Simulation:
-        """Launches assets by hand, and what follows from them."""
-        self._turn([Materialize(tuple(map(self._name, assets)), partition)])
+    def materialize(
+        self, *assets: DeclaredAsset | str, partition: str | None = None, force: bool = False
+    ) -> Simulation:
+        """Launches assets by hand, and what follows from them; `force` whatever holds them back."""
+        self._turn([Materialize(tuple(map(self._name, assets)), partition, forced=force)])
+        return self._settle(self.now)
+
+    def ack(self, table: str | None = None) -> Simulation:
+        """Lets go on what the breaking changes of a table hold, or those of all tables."""
+        holds = [hold for hold in self._reactor.holds.open if table in (None, hold.table)]
+        if not holds:
+            raise ValueError(f"nothing is held{f' by changes of {table}' if table else ''}")
+        self._turn([Ack(hold.id) for hold in holds])
         return self._settle(self.now)
 
     def cancel(self, run: int) -> Simulation:
@@ -223,6 +234,11 @@ class Simulation:
     def blocked(self) -> list[str]:
         """The assets that now wait for something that failed or is missing."""
         return self._whole().with_status(StepStatus.BLOCKED)
+
+    @property
+    def held(self) -> list[str]:
+        """The assets that breaking schema changes hold now, upstreams first."""
+        return list(self._reactor.holds.held)
 
     @property
     def failed(self) -> list[str]:

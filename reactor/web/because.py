@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from reactor.core.graph import Graph
-from reactor.core.plan import plan
+from reactor.core.plan import UNTOUCHED, plan, untouched
 from reactor.core.run import StepStatus
 from reactor.core.sentence import instant_text, listed
 
@@ -114,13 +114,11 @@ def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
         return
     downstream = len(roots) < len(row["works"]) or row["rule"] in graph.rules
     made = plan(graph, row["rule"], roots, "", downstream=downstream)
-    pruned = list(made.pruned)
-    if row["rule"] in graph.rules and graph.rules[row["rule"]].schema:
-        ran = {work["asset"] for work in row["works"]}
-        names = dict.fromkeys(work.asset for work in made.works if work.asset not in ran)
-        pruned += [(name, "it reads none of the changed columns") for name in names]
-    yield from (f"Not affected: {name}, as {why}." for name, why in pruned[:SHOWN])
-    rest = len(graph.assets) - len(made.works) - len(made.pruned)
+    ran = {work["asset"] for work in row["works"]}
+    columns = [(name, f"it {UNTOUCHED}") for name in untouched(graph, made, ran)]
+    pruned = dict([*made.pruned, *columns])
+    yield from (f"Not affected: {name}, as {why}." for name, why in list(pruned.items())[:SHOWN])
+    rest = len(graph.assets) - len({*ran, *pruned, *(work.asset for work in made.works)})
     if rest:
         assets = "1 other asset is" if rest == 1 else f"{rest:,} other assets are"
         yield f"{assets} not downstream of it."
