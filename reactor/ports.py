@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from reactor.core.decision import Facts, Notify
 from reactor.core.event import Event
+from reactor.core.run import Step
 from reactor.core.state import State
 
 
@@ -220,6 +221,10 @@ class Store(Protocol):
 
     async def set_address(self, pipeline: str, kind: str, name: str, address: str) -> None:
         """Records where a sensor listens, without credentials."""
+        ...
+
+    async def ended(self, places: Sequence[tuple[str, str | None]]) -> list[Step]:
+        """The step of each asset partition that ended last, of those that ever had one."""
         ...
 
     async def prune(self, before_events: datetime, before_runs: datetime) -> Any:

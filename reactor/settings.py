@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """How long events are kept once nothing needs them; `forever` keeps all."""
     retention_runs: Endless = timedelta(days=90)
     """How long runs and their output are kept once they ended; `forever` keeps all."""
+    catch_up: bool = True
+    """Whether what is out of date at the start is brought up to date."""
     connections: Mapping[str, str] = {}
     """URLs by name, for `context.connection(name)`."""
 

@@ -112,4 +112,4 @@ async def heed_signals(
 
 def _options(settings: Settings) -> Options:
     retain = Retention(settings.retention_events, settings.retention_runs)
-    return Options(settings.slots, retain, settings.grace, settings.connections)
+    return Options(settings.slots, retain, settings.grace, settings.connections, settings.catch_up)

@@ -68,13 +68,17 @@ def stale(graph: Graph, state: State) -> tuple[Stale, ...]:
 
 
 def given_up(steps: Iterable[Step]) -> frozenset[Root]:
-    """The asset partitions that an operator cancelled, or that wait for a failed run's resume.
-
-    Args: `steps` are the last of each asset partition that ended.
+    """The asset partitions that an operator cancelled, or that wait for a failed run's resume: the
+    last step of each, among these, that ended says so.
     """
+    last: dict[Root, Step] = {}
+    for step in steps:
+        place = (step.asset, step.partition)
+        if step.finished is not None and _after(step, last.get(place)):
+            last[place] = step
     return frozenset(
-        (step.asset, step.partition)
-        for step in steps
+        place
+        for place, step in last.items()
         if step.status in _GIVEN_UP and step.note not in (REMOVED, AGAIN)
     )
 
@@ -252,6 +256,13 @@ def _read(
             )
         elif what in known:
             yield known[what]
+
+
+def _after(step: Step, other: Step | None) -> bool:
+    """Whether a step that ended is the later one of two."""
+    if other is None or other.finished is None or step.finished is None:
+        return True
+    return (step.finished, step.id) > (other.finished, other.id)
 
 
 def _named(name: str, what: str | None) -> str:

@@ -44,7 +44,7 @@ class Upkeep:
         Cost: O(what was made, and what each of it reads).
         """
         names = command.assets or tuple(self._graph.assets)
-        known = [name for name in names if name in self._graph.assets]
+        known = {name: None for name in names if name in self._graph.assets}
         roots: dict[Root, str] = {}
         if command.missing:
             never = missing(self._graph, self._state, known, now)
@@ -66,7 +66,7 @@ class Upkeep:
         alerts: Iterable[Alert] = self._state.rows[Table.ALERT].values()
         told = {alert.key for alert in alerts}
         found = stale(self._graph, self._state)
-        left = restarted.left | given_up(step for step in self._steps() if step.finished)
+        left = restarted.left | given_up(self._steps())
         left |= {each.place for each in found if each.called in told}
         roots = _reasons(due(self._graph, found, self._live(), left))
         many = f"{len(roots):,} asset partitions were" if len(roots) > 1 else "it was"

@@ -33,7 +33,9 @@ from reactor.core.errors import (
     StoreConflict,
     StoreUnavailable,
 )
+from reactor.core.plan import Root
 from reactor.core.reactor import Reactor
+from reactor.core.stale import given_up
 from reactor.core.state import Table
 from reactor.host.account import Accounts
 from reactor.host.attempt import Workshop, cancelled
@@ -74,12 +76,15 @@ class MachineClock:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a host behaves. `grace` is how long a stop waits for running steps."""
+    """How a host behaves. `grace` is how long a stop waits for running steps; `catch_up` whether
+    what is out of date at the start is brought up to date.
+    """
 
     slots: int = 64
     retain: Retention | None = None
     grace: timedelta = timedelta(seconds=30)
     connections: Mapping[str, str] = field(default_factory=lambda: {})
+    catch_up: bool = True
 
 
 class Host:
@@ -171,7 +176,8 @@ class Host:
             tasks.start_soon(self.journal.run)
             if (retention := self.options.retain) is not None:
                 tasks.start_soon(retain, retention, self.store, self.clock, self.log)
-            await self._turn(tasks, Taken(requests=[Request(command=Restarted())]))
+            restarted = await self._restarted()
+            await self._turn(tasks, Taken(requests=[Request(command=restarted)]))
             async with anyio.create_task_group() as sensors:
                 self.intake.start(sensors)
                 self.metrics.leading(True)
@@ -185,6 +191,14 @@ class Host:
         await self.journal.flush()
         self.newsroom.close()
         self.log.info("stopped", pipeline=self.graph.name)
+
+    async def _restarted(self) -> Restarted:
+        """The first input: with what is not to be caught up with, as the store knows it."""
+        if not self.options.catch_up:
+            return Restarted()
+        places = [each.place for each in self.reactor.stale()]
+        left = given_up(await self.store.ended(places)) if places else frozenset[Root]()
+        return Restarted(True, left)
 
     async def _check_addresses(self) -> None:
         """A position belongs to an address: another one under the same name is not resumed."""

@@ -35,6 +35,7 @@ from reactor.core.event import Event
 from reactor.core.graph import nearest
 from reactor.core.reactor import Reactor
 from reactor.core.run import Run, Step, StepStatus
+from reactor.core.stale import Stale, given_up
 from reactor.core.state import State
 from reactor.core.trigger.expression import Source
 from reactor.core.verdict import Status, Verdict, fates, status
@@ -94,7 +95,7 @@ class Simulation:
         self._clocks: list[tuple[datetime, str, Event, Iterator[Event]]] = []
         for source in self._heard.values() if self._ticks else ():
             self._wind(source.name, source.ticks(self.now))
-        self._turn([Restarted()])
+        self._turn([Restarted(True, given_up(self._chronicle.steps.values()))])
         self._settle(self.now)
 
     def on(self, asset: DeclaredAsset | str) -> Script:
@@ -244,6 +245,13 @@ class Simulation:
     def failed(self) -> list[str]:
         """The assets that failed for good and have not been well since."""
         return self._whole().with_status(StepStatus.FAILED)
+
+    @property
+    def stale(self) -> list[Stale]:
+        """What is out of date with respect to its inputs now: each with its `asset`, `partition`
+        and `why`; upstreams first.
+        """
+        return list(self._reactor.stale())
 
     def why(self, asset: DeclaredAsset | str) -> str:
         """Why the asset was launched last, in a sentence."""

@@ -68,6 +68,10 @@ class Database(ABC):
         """A run that has ended, with its steps: what `ResumeRun` takes. None if there is none."""
         return await self._read(lambda connection: loading.recall(connection, run))
 
+    async def ended(self, places: Sequence[tuple[str, str | None]]) -> list[Step]:
+        """The step of each asset partition that ended last, of those that ever had one."""
+        return await self._read(lambda connection: loading.ended(connection, places))
+
     async def recall_backfill(self, id: int) -> Backfill | None:
         """A backfill, live or ended: what `RetryBackfill` takes. None if there is none."""
         return await self._read(lambda connection: loading.recall_backfill(connection, id))

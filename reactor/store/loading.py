@@ -69,6 +69,21 @@ def recall(connection: sa.Connection, run: int) -> tuple[Run, tuple[Step, ...]] 
     return found[0], tuple(sorted(steps, key=lambda step: step.id))
 
 
+def ended(connection: sa.Connection, places: Iterable[tuple[str, str | None]]) -> list[Step]:
+    """The step of each asset partition that ended last. Cost: O(steps of these assets)."""
+    wanted: dict[str, set[str | None]] = {}
+    for asset, partition in places:
+        wanted.setdefault(asset, set()).add(partition)
+    held, last = schema.step.c, dict[tuple[str, str | None], int]()
+    query = sa.select(held.id, held.partition).where(held.finished.is_not(None))
+    for asset, keys in wanted.items():
+        rows = query.where(held.asset == asset).order_by(held.finished, held.id)
+        for id, partition in connection.execute(rows):
+            if partition in keys:
+                last[asset, partition] = id
+    return [to_step(row) for row in _by_key(connection, held.id, last.values())]
+
+
 def recall_backfill(connection: sa.Connection, id: int) -> Backfill | None:
     """One backfill, however it ended."""
     query = sa.select(schema.backfill).where(schema.backfill.c.id == id)

@@ -49,11 +49,7 @@ def back(stage: Stage, graph: Graph | None = None) -> Decision:
     stage.graph = graph or stage.graph
     stage.reactor = stage.loaded()
     stage.going = {}
-    last: dict[tuple[str, str | None], Any] = {}
-    for step in sorted(stage.steps, key=lambda step: (step.finished or stage.now, step.id)):
-        if step.finished:
-            last[step.asset, step.partition] = step
-    return stage.receive(Restarted(catch_up=True, left=given_up(last.values())))
+    return stage.receive(Restarted(catch_up=True, left=given_up(stage.steps)))
 
 
 def built(drawing: str, **of: Any) -> Stage:
