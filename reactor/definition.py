@@ -17,15 +17,30 @@ from reactor.core.duration import duration
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.field import path_of
 from reactor.core.graph import Graph, nearest
+from reactor.core.lineage import ALL, Lineage
 from reactor.core.mapping import Mapping as PartitionMapping
 from reactor.core.partition import Partitions
 from reactor.core.place import Path
 from reactor.core.trigger.compile import compile_trigger
 from reactor.core.trigger.expression import Trigger
 
-ExecutorName = Literal["async", "thread", "process", "command"] | str
+ExecutorName = Literal["async", "thread", "process", "command", "sql"] | str
 Version = Literal["value", "file"] | Callable[[Any], str]
 Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What an asset may return instead of a bare handle, to say more about it.
+
+    An equal `version` as last time stops the cascade here. `metadata` is small JSON data that is
+    recorded and shown.
+    """
+
+    value: Any = None
+    version: str | None = None
+    changed: Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,11 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class AssetDeclaration:
-    """An asset as written. `options` are those given; `extra` its upstreams by `>>`."""
+    """An asset as written. `options` are those given; `extra` its upstreams by `>>`.
+
+    `lineage` and `statement` are what its SQL or its `reads=` say, once the whole pipeline is
+    known; the statement is carried out instead of the function.
+    """
 
     name: str
     function: Function
@@ -75,6 +94,8 @@ class AssetDeclaration:
     extra: tuple[str, ...] = ()
     triggered: bool = False
     owner: str = ""
+    lineage: Lineage | None = None
+    statement: Function | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +158,15 @@ def built(declared: AssetDeclaration, checks: Iterable[Check]) -> tuple[Asset, W
         versioned=options.get("versioned", False),
         max_events=options.get("max_events", 10_000),
         partitions=_partitions(options.get("partitions"), wrong),
+        lineage=_lineage(declared.lineage, upstream),
         owner=options.get("owner") or declared.owner,
         doc=inspect.cleandoc(declared.function.__doc__ or ""),
         where=where,
     )
     work = Work(
         declared.name,
-        declared.function,
-        tuple(parameters),
+        declared.statement or declared.function,
+        tuple(parameters) if declared.statement is None else ("context",),
         _executor(declared, asset, wrong),
         _command(options.get("command"), wrong),
         dict(options.get("env") or {}),
@@ -177,6 +199,14 @@ OPTIONS = (
     "max_events",
     "partitions",
     "mapping",
+    "reads",
+    "columns",
+    "sql",
+    "dialect",
+    "database",
+    "table",
+    "partition_column",
+    "views",
 )
 """What `@asset(...)` may be told."""
 
@@ -251,6 +281,16 @@ def _mapped(upstream: Mapping[str, Upstream], value: Any, wrong: Wrong) -> dict[
     return found
 
 
+def _lineage(lineage: Lineage | None, upstream: Iterable[str]) -> Lineage | None:
+    """With the upstreams that it does not speak of: of them all may be read."""
+    silent = [name for name in upstream if lineage is not None and name not in lineage.reads]
+    if lineage is None or not silent:
+        return lineage
+    whole = {(name, ALL) for name in silent}
+    reads = {**lineage.reads, **dict.fromkeys(silent, ALL)}
+    return replace(lineage, reads=reads, shaping=lineage.shaping | whole)
+
+
 def _retry(value: Any, wrong: Wrong) -> Retry:
     if isinstance(value, Retry):
         return value
@@ -291,6 +331,8 @@ def _executor(declared: AssetDeclaration, asset: Asset, wrong: Wrong) -> Executo
     function = inspect.unwrap(declared.function)
     if declared.options.get("command") is not None:
         return "command"
+    if declared.statement is not None:
+        return chosen or "sql"
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         wrong("yields, and an asset returns its handle once", "write return, or a list")
     if inspect.iscoroutinefunction(declared.function):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NoReturn, overload
 
 from reactor.core.asset import Asset, Retry
@@ -28,6 +28,7 @@ from reactor.definition import (
     Definition,
     ExecutorName,
     Function,
+    Output,
     RuleDeclaration,
     Version,
     Work,
@@ -35,21 +36,9 @@ from reactor.definition import (
     code_of,
     named,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What an asset may return instead of a bare handle, to say more about it.
-
-    An equal `version` as last time stops the cascade here. `metadata` is small JSON data that is
-    recorded and shown.
-    """
-
-    value: Any = None
-    version: str | None = None
-    changed: Sequence[str] | None = None
-    metadata: Mapping[str, Any] | None = None
-
+from reactor.sql.dbt import BUILD, dbt_models
+from reactor.sql.declared import understood
+from reactor.sql.files import Model, sql_files
 
 __all__ = [
     "INJECTED",
@@ -186,6 +175,14 @@ class Pipeline:
         max_events: int = 10_000,
         partitions: Partitions | None = None,
         mapping: Mapping[DeclaredAsset | str, PartitionMapping] | None = None,
+        reads: Mapping[Any, Iterable[str]] | None = None,
+        columns: Mapping[str, Iterable[str]] | None = None,
+        sql: str | Path | None = None,
+        dialect: str | None = None,
+        database: str | None = None,
+        table: str | None = None,
+        partition_column: str | None = None,
+        views: Mapping[str, str] | None = None,
     ) -> Callable[[Function], DeclaredAsset]: ...
     def asset(self, function: Function | None = None, /, **options: Any) -> Any:  # pyright: ignore[reportInconsistentOverload]
         """Declares an asset: the function's name is its name, its parameters are its inputs.
@@ -198,6 +195,12 @@ class Pipeline:
         With `partitions=Daily("2026-01-01")` the asset is kept up to date day by day; `mapping=
         {"orders": Offset(-1)}` says which partitions of an upstream are read, where that does not
         follow from what both are.
+
+        `reads={"public.orders": ["id", "amount"]}` says which columns of tables and of other assets
+        it reads, `columns={"total": ["public.orders.amount"]}` what its own derive from: a schema
+        change then concerns it only if it reads what changed. With `sql="select ..."` (or the Path
+        of a file) the query tells all that, and which assets are upstream; its answer becomes the
+        rows of `table` in `database`, and the function only declares. See docs/lineage.md.
         """
         if function is not None:
             return self._declare(function, {})
@@ -212,6 +215,39 @@ class Pipeline:
         if trigger is not None:
             asset.triggered = True
             self._add_rule(None, trigger, (asset.name,), where=where)
+        return asset
+
+    def sql(
+        self, pattern: str, *, database: str | None = None, dialect: str | None = None
+    ) -> list[DeclaredAsset]:
+        """Declares one asset for each .sql file that matches, called like the file.
+
+        Comments above the query say more, as `-- owner: data@shop.example`: owner, table, database,
+        dialect, timeout, retry, pool, priority. `pattern` is meant from the file that says it.
+        """
+        said = {"database": database, "dialect": dialect}
+        given = {name: value for name, value in said.items() if value is not None}
+        return [self._model(model, given) for model in sql_files(pattern, _caller())]
+
+    def dbt(self, manifest: str, *, command: Sequence[str] = BUILD) -> list[DeclaredAsset]:
+        """Declares one asset for each model of a dbt project, from `target/manifest.json`.
+
+        Edges are what the models depend on, lineage is read from their compiled SQL (`dbt compile`
+        writes it), and `command` runs one, with `{asset}` replaced by its name.
+        """
+        return [self._model(model, {}) for model in dbt_models(manifest, command, _caller())]
+
+    def _model(self, model: Model, given: Mapping[str, Any]) -> DeclaredAsset:
+        """An asset that is declared by a file."""
+
+        def declares() -> None:
+            """Nothing to call: the query is the work."""
+
+        declares.__name__, declares.__doc__ = model.name, model.doc
+        asset = DeclaredAsset(self, model.name, declares, model.where)
+        asset.options = {**given, **model.options}
+        asset.extra.extend(model.upstream)
+        self._assets.append(asset)
         return asset
 
     def check(
@@ -281,16 +317,16 @@ class Pipeline:
         """
         whole = self.members()
         checks = [check for member in whole for check in member._checks]
-        problems: list[Problem] = []
+        written = [each.declaration() for member in whole for each in member._assets]
+        declarations, problems = understood(written)
+        problems += [problem for member in whole for problem in member._pools_of_nobody()]
         assets: list[Asset] = []
         works: dict[str, Work] = {}
-        for member in whole:
-            problems.extend(member._pools_of_nobody())
-            for declared in member._assets:
-                asset, work, wrong = built(declared.declaration(), checks)
-                problems.extend(wrong)
-                assets.append(asset)
-                works[asset.name] = work
+        for declared in declarations:
+            asset, work, wrong = built(declared, checks)
+            problems.extend(wrong)
+            assets.append(asset)
+            works[asset.name] = work
         spoken = [rule for member in whole for rule in member._rules]
         rules, wrong = named(spoken, {asset.name: asset for asset in assets})
         problems = [*wrong, *problems]

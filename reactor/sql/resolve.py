@@ -1,0 +1,348 @@
+"""From the tree of a query to what it reads and what its columns derive from.
+
+One walk, innermost first: each part of a query becomes a `Relation`. What this module does not know
+of becomes `ALL` of every table in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlglot import exp
+
+from reactor.core.lineage import ALL, Columns, Lineage
+from reactor.sql.names import EXACT
+from reactor.sql.relation import NONE, Catalogue, Origins, Relation, Scope, Side, stacked, union
+from reactor.sql.source import Froms
+
+_LATE_ALIASES = frozenset(
+    {"postgres", "materialize", "risingwave", "tsql", "oracle", "trino", "presto"}
+)
+"""The dialects in which a select list does not see the names it has given itself."""
+_USING_IN_PLACE = frozenset({"duckdb", "sqlite"})
+"""The dialects in which `select *` leaves the columns of USING where they are."""
+_SELF_REFERENCE = frozenset({"tsql", "oracle", "sqlite"})
+"""The dialects in which a CTE may read itself without the word RECURSIVE."""
+_ONLY_USED = frozenset({"duckdb"})
+"""The dialects that do not look at a CTE which nothing names."""
+
+
+class Resolver(Froms):
+    """Walks one query; afterwards `lineage` says what it found, `unknown` what is not there."""
+
+    def __init__(self, catalogue: Catalogue, dialect: str = "") -> None:
+        super().__init__(catalogue, dialect)
+
+    def lineage(self, query: exp.Expr) -> Lineage:
+        """What the query reads, and what its columns derive from."""
+        found = self._query(query, Scope({}))
+        derives: dict[str, Origins] | None = {}
+        if self._dialect == "duckdb":
+            if found.open:
+                # Where a star has a column of that name, this one gets a number.
+                derives = {f"{name}_1": origins for name, origins in found.columns if name}
+            found = found.numbered()
+        for name, origins in found.columns:
+            derives[name] = derives.get(name, NONE) | origins
+        blurred = found.vague is not None or "" in derives
+        blurred = blurred or (found.is_numbered and found.mixed > 1)
+        reads: dict[str, Columns] = {name: frozenset(names) for name, names in self._read.items()}
+        passes = {source: frozenset(without) for source, without in found.open.items()}
+        for source, column in found.everything() | found.shaping:
+            before = reads.get(source, frozenset())
+            reads[source] = ALL if column is ALL or before is ALL else before | {column}
+        if blurred:
+            derives, passes = None, {}
+        exact = self._dialect in EXACT
+        return Lineage(reads, derives, found.shaping, passes, exact, self._catalogue.schema)
+
+    def _query(self, node: exp.Expr, outer: Scope) -> Relation:
+        """A select, a set operation, values, or any of them in brackets."""
+        scope = Scope(self._ctes(node, outer), outer)
+        match node:
+            case exp.Select():
+                return self._select(node, scope)
+            case exp.SetOperation():
+                inner = Scope(scope.ctes, outer)
+                top, bottom = self._query(node.this, inner), self._query(node.expression, inner)
+                found = stacked(
+                    top,
+                    bottom,
+                    by_name=bool(node.args.get("by_name")),
+                    distinct=bool(node.args.get("distinct")) or not isinstance(node, exp.Union),
+                )
+                return self._modified(node, found, scope)
+            case exp.Subquery():
+                found = self._query(node.this, Scope(scope.ctes, outer))
+                return self._modified(node, found, scope)
+            case exp.Values():
+                return self._values(node, scope)
+            case _:
+                return self._cannot_tell(node, scope)
+
+    def _modified(self, node: exp.Expr, found: Relation, scope: Scope) -> Relation:
+        """ORDER BY and LIMIT of a set operation or of brackets see the names of its columns."""
+        scope.sides.append(Side((), found))
+        shaping = self._ordering(node, found, scope, [])
+        return replace(found, shaping=found.shaping | shaping)
+
+    def _ctes(self, node: exp.Expr, outer: Scope) -> Mapping[str, Relation]:
+        with_ = node.args.get("with_")
+        if with_ is None:
+            return outer.ctes
+        known = dict(outer.ctes)
+        used = self._used(node, with_) if self._dialect in _ONLY_USED else None
+        for cte in with_.expressions:
+            name = self._name(cte.args["alias"].this)
+            if used is not None and name not in used:
+                continue
+            names = self._alias_columns(cte)
+            scope = Scope(known, outer.parent if outer.sides else outer)
+            recursive = with_.args.get("recursive") or self._dialect in _SELF_REFERENCE
+            if recursive and self._names_itself(cte.this, name):
+                known[name] = self._recursive(cte.this, name, names, scope)
+            else:
+                known[name] = self._derived(self._query(cte.this, scope), names)
+        return known
+
+    def _used(self, node: exp.Expr, with_: exp.Expr) -> set[str]:
+        """The CTEs that the query names, or that those name which it does."""
+        bodies = {self._name(cte.args["alias"].this): cte.this for cte in with_.expressions}
+        found: set[str] = set()
+        parts = [part for part in node.iter_expressions() if part is not with_]
+        while parts:
+            for table in parts.pop().find_all(exp.Table):
+                name = self._name(table.this) if isinstance(table.this, exp.Identifier) else ""
+                if name in bodies and name not in found:
+                    found.add(name)
+                    parts.append(bodies[name])
+        return found
+
+    def _names_itself(self, query: exp.Expr, name: str) -> bool:
+        return any(
+            not table.args.get("db") and self._name(table.this) == name
+            for table in query.find_all(exp.Table)
+            if isinstance(table.this, exp.Identifier)
+        )
+
+    def _recursive(
+        self, query: exp.Expr, name: str, names: Sequence[str], scope: Scope
+    ) -> Relation:
+        """Goes round until nothing new is found: origins only grow, and there are so many."""
+        anchor: Any = query
+        while isinstance(anchor, (exp.SetOperation, exp.Subquery)):
+            anchor = anchor.this
+        if anchor is query:
+            return self._cannot_tell(query, scope)
+        with_ctes = Scope(self._ctes(query, scope), scope.parent)
+        found = self._derived(self._query(anchor, with_ctes), names)
+        while True:
+            inner = Scope({**scope.ctes, name: found}, scope.parent)
+            again = self._derived(self._query(query, inner), names)
+            if again == found:
+                return found
+            found = again
+
+    def _select(self, node: exp.Select, scope: Scope) -> Relation:
+        shaping: Origins = NONE
+        from_ = node.args.get("from_")
+        if from_ is not None:
+            shaping |= self._add(from_.this, scope)
+        for join in node.args.get("joins") or ():
+            shaping |= self._join(join, scope)
+        for lateral in node.args.get("laterals") or ():
+            shaping |= self._add(lateral, scope)
+        for window in node.args.get("windows") or ():
+            scope.windows[self._name(window.this)] = self._children(window, scope)
+        scope.lookup = self._dialect not in _LATE_ALIASES
+        listed: list[Origins] = []
+        found = self._projections(node, scope, listed)
+        shaping |= self._rows_made(node, scope)
+        for part in ("where", "prewhere"):
+            if node.args.get(part) is not None:
+                shaping |= self._of(node.args[part].this, scope)
+        scope.lookup = True
+        shaping |= self._grouping(node, scope, listed)
+        shaping |= self._distinct(node, found, scope)
+        shaping |= self._ordering(node, found, scope, listed)
+        shaping |= union(side.relation.shaping for side in scope.sides)
+        return replace(found, shaping=shaping)
+
+    def _projections(self, node: exp.Select, scope: Scope, listed: list[Origins]) -> Relation:
+        """The select list; `listed` gets the origins of each of its items."""
+        columns: list[tuple[str, Origins]] = []
+        opened: dict[str, frozenset[str]] = {}
+        vague: Origins | None = None
+        starred: Origins = NONE
+        mixed = 0
+        for each in node.expressions:
+            star = self._star(each, scope)
+            if star is not None:
+                columns += star.columns
+                for source, without in star.open.items():
+                    opened[source] = without & opened.get(source, without)
+                if star.vague is not None:
+                    vague = (vague or NONE) | star.vague
+                listed.append(star.everything())
+                starred |= listed[-1]
+                mixed += star.mixed
+                continue
+            origins = self._of(each, scope)
+            listed.append(origins)
+            if each.find(exp.Columns) is not None or isinstance(each, (exp.Unnest, exp.Dot)):
+                # One expression, and who knows how many columns.
+                vague = (vague or NONE) | origins
+                continue
+            for name in self._output_names(each):
+                columns.append((name, origins))
+                if isinstance(each, exp.Alias):
+                    scope.aliases[name] = scope.aliases.get(name, NONE) | origins
+        return Relation(tuple(columns), opened, vague, starred=starred, mixed=mixed)
+
+    def _output_names(self, node: exp.Expr) -> list[str]:
+        match node:
+            case exp.Alias():
+                return [self._name(node.args["alias"])]
+            case exp.Aliases():
+                return [self._name(each) for each in node.aliases]
+            case exp.Column() if isinstance(node.this, exp.Identifier):
+                return [self._name(node.this)]
+            case _:
+                return [""]
+
+    def _star(self, node: exp.Expr, scope: Scope) -> Relation | None:
+        """The columns of `*` or `t.*`; None if this is something else."""
+        if isinstance(node, exp.Star):
+            star, sides = node, scope.visible()
+        elif isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
+            star = node.this
+            qualifier = self._qualifier(node)
+            sides = next((f for each in scope.outward() if (f := each.called(qualifier))), [])
+            if not sides:
+                return Relation(vague=self._whole_of(qualifier, scope))
+        else:
+            return None
+        columns: list[tuple[str, Origins]] = []
+        opened: dict[str, frozenset[str]] = {}
+        vague: Origins | None = None
+        mixed = 0
+        first: list[tuple[str, Origins]] = []
+        for side in sides:
+            for name, origins in side.relation.columns:
+                if name not in side.joined or len(sides) == 1:
+                    columns.append((name, origins))
+                    continue
+                at = next((n for n, (own, _) in enumerate(columns) if own == name), None)
+                if at is not None:
+                    merged = (name, columns[at][1] | origins)
+                    if self._dialect in _USING_IN_PLACE:
+                        columns[at] = merged
+                    else:
+                        del columns[at]
+                        first.append(merged)
+                else:
+                    columns.append((name, origins))
+            for source, without in side.relation.open.items():
+                opened[source] = without & opened.get(source, without)
+            mixed += max(side.relation.mixed, bool(side.relation.open))
+            if side.relation.vague is not None:
+                vague = (vague or NONE) | side.relation.vague
+        found = Relation((*first, *columns), opened, vague, mixed=mixed)
+        return self._excepted(star, found, scope)
+
+    def _excepted(self, star: exp.Star, found: Relation, scope: Scope) -> Relation:
+        """`* exclude (...) replace (...) rename (...)`."""
+        columns, left_out = list(found.columns), set[str]()
+        for each in star.args.get("except_") or ():
+            left_out.add(self._name(each.this if isinstance(each, exp.Column) else each))
+        for name in left_out:
+            self._named_once(name, found)
+        columns = [(name, origins) for name, origins in columns if name not in left_out]
+        for alias in star.args.get("replace") or ():
+            name, origins = self._name(alias.args["alias"]), self._of(alias.this, scope)
+            place = [own for own, _ in columns]
+            if name in place:
+                columns[place.index(name)] = (name, origins)
+            else:
+                columns.append((name, origins))
+            left_out.add(name)
+        for alias in star.args.get("rename") or ():
+            old = self._name(alias.this.this if isinstance(alias.this, exp.Column) else alias.this)
+            new = self._name(alias.args["alias"])
+            origins = found.possible(old) or NONE
+            self._note(origins)
+            columns = [(new, its) if own == old else (own, its) for own, its in columns]
+            if new not in dict(columns):
+                columns.append((new, origins))
+            left_out.add(old)
+        opened = {source: without | left_out for source, without in found.open.items()}
+        return replace(found, columns=tuple(columns), open=opened)
+
+    def _named_once(self, name: str, found: Relation) -> None:
+        self._note(found.possible(name) or NONE)
+
+    def _rows_made(self, node: exp.Select, scope: Scope) -> Origins:
+        """What functions in the select list, that may answer several rows, are given."""
+        made: list[Origins] = []
+        for each in node.expressions:
+            for call in each.find_all(exp.Anonymous, exp.UDTF, exp.Explode, exp.GenerateSeries):
+                if self._own(call, node):
+                    made.append(self._of(call, scope))
+        return union(made)
+
+    def _own(self, node: exp.Expr, select: exp.Select) -> bool:
+        return node.find_ancestor(exp.Select) is select
+
+    def _grouping(self, node: exp.Select, scope: Scope, listed: list[Origins]) -> Origins:
+        found: Origins = NONE
+        group = node.args.get("group")
+        if group is not None:
+            if group.args.get("all"):
+                found |= union(listed)
+            for each in group.expressions:
+                found |= self._ordinal(each, listed) or self._of(each, scope)
+            for kind in ("cube", "rollup", "grouping_sets"):
+                for each in group.args.get(kind) or ():
+                    found |= self._of(each, scope) if isinstance(each, exp.Expr) else NONE
+        for part in ("having", "qualify", "connect", "sample", "match", "cluster", "sort"):
+            clause = node.args.get(part)
+            if isinstance(clause, exp.Expr):
+                found |= self._children(clause, scope)
+        if node.args.get("distribute") is not None:
+            found |= self._children(node.args["distribute"], scope)
+        return found
+
+    def _distinct(self, node: exp.Select, found: Relation, scope: Scope) -> Origins:
+        distinct = node.args.get("distinct")
+        if distinct is None:
+            return NONE
+        on = distinct.args.get("on")
+        return self._of(on, scope) if on is not None else found.everything()
+
+    def _ordering(
+        self, node: exp.Expr, found: Relation, scope: Scope, listed: list[Origins]
+    ) -> Origins:
+        order, shaping = node.args.get("order"), NONE
+        for each in order.expressions if order is not None else ():
+            key = each.this
+            if isinstance(key, exp.Var) and key.name.upper() == "ALL":
+                shaping |= found.everything()
+                continue
+            own = None
+            if isinstance(key, exp.Column) and not key.args.get("table"):
+                own = scope.aliases.get(self._name(key.this))
+            shaping |= self._ordinal(key, listed) or own or self._of(key, scope)
+        for part in ("limit", "offset"):
+            clause = node.args.get(part)
+            if clause is not None:
+                shaping |= self._children(clause, scope)
+        return shaping
+
+    def _ordinal(self, node: exp.Expr, listed: list[Origins]) -> Origins | None:
+        """`group by 1` means the first of the select list."""
+        if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
+            return None
+        at = int(node.name) - 1
+        return listed[at] if 0 <= at < len(listed) else union(listed)
