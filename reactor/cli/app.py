@@ -21,7 +21,7 @@ from typer.main import get_command
 from reactor.cli.complaint import BadUsage, complain, print_anything
 from reactor.core.errors import DefinitionError, ReactorError, SettingsError
 
-LISTED = ("runs", "events", "deadletters", "assets", "rules", "sensors")
+LISTED = ("runs", "backfills", "events", "deadletters", "assets", "rules", "sensors")
 """The commands that list when they are told nothing else."""
 
 UsageError: Any = typer.BadParameter.__base__
@@ -47,7 +47,9 @@ COMMANDS = {
     "emit": _Entry(RUN, "Hand an event to a running service."),
     "materialize": _Entry(RUN, "Launch assets by hand."),
     "ack": _Entry(RUN, "Let go on what a breaking schema change holds."),
+    "backfill": _Entry(RUN, "Bring a range of partitions up to date, a few at a time."),
     "runs": _Entry(ASK, "List, show, follow, cancel or resume runs; read their logs."),
+    "backfills": _Entry(ASK, "List, show, pause, resume, cancel or retry backfills."),
     "events": _Entry(ASK, "List, show or follow events; ask why one did no more."),
     "deadletters": _Entry(ASK, "List, show, replay or drop input that could not be read."),
     "assets": _Entry(ASK, "List assets and how they are; pause or resume one."),

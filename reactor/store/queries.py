@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from reactor.core.backfill import LAST
 from reactor.core.ranges import count
 from reactor.store import matches, schema
 from reactor.store.aftermath import FATE, aftermath, naming
@@ -24,10 +25,11 @@ def runs(
     status: str | None = None,
     asset: str | None = None,
     rule: str | None = None,
+    fills: bool = True,
     limit: int = 50,
     before: int | None = None,
 ) -> list[Row]:
-    """Runs, without their works: `assets` is how many they have."""
+    """Runs, without their works: `assets` is how many they have. `fills`: also of backfills."""
     run, named = schema.run, schema.run_asset
     columns = [column for column in run.columns if column.name != "works"]
     query = sa.select(*columns)
@@ -39,6 +41,9 @@ def runs(
         query = query.where(run.c.status == status)
     if rule is not None:
         query = query.where(run.c.rule == rule)
+    if not fills:
+        # No rule launches with that priority.
+        query = query.where(run.c.priority != LAST)
     found = rows(connection, page(query, key, limit, before))
     sizes = sa.select(named.c.run, sa.func.count()).where(
         named.c.run.in_([row["id"] for row in found])

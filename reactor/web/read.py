@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path, Query
 
 from reactor.core.graph import nearest
 from reactor.core.run import ENDED, RunStatus, Step, StepStatus
+from reactor.core.stale import Stale
 from reactor.web import because, explain, model, shape
 from reactor.web.model import BIGGEST, MOST, Page
 from reactor.web.problem import Problem, Refused
@@ -75,9 +76,11 @@ def _assets(router: APIRouter, service: Service) -> None:
         nodes = service.describe()["assets"]
         known = await service.read.assets([node["name"] for node in nodes])
         live, down = _live(service), _downstream(nodes)
-        now = service.clock.now()
+        old, now = await _stale(service), service.clock.now()
         return [
-            shape.asset(node, known[name], live.get(name, ()), down.get(name, ()), now)
+            shape.asset(
+                node, known[name], live.get(name, ()), down.get(name, ()), old.get(name, ()), now
+            )
             for node in nodes
             for name in (node["name"],)
         ]
@@ -89,9 +92,8 @@ def _assets(router: APIRouter, service: Service) -> None:
         known = await service.read.assets([name])
         made = await service.read.materializations(name, limit=PARTITIONS)
         live = _live(service).get(name, ())
-        brief = shape.asset(
-            node, known[name], live, _downstream(nodes).get(name, ()), service.clock.now()
-        )
+        below, old = _downstream(nodes).get(name, ()), (await _stale(service)).get(name, ())
+        brief = shape.asset(node, known[name], live, below, old, service.clock.now())
         return model.AssetDetail(
             **brief.model_dump(),
             materializations=[model.Materialization(**row) for row in made],
@@ -140,12 +142,19 @@ def _happened(router: APIRouter, service: Service) -> None:
         status: RunStatus | None = None,
         rule: Name = None,
         asset: Name = None,
+        backfills: Annotated[bool, Query(description="Also those of backfills")] = True,
         before: Before = None,
         limit: Limit = 50,
     ) -> Page[model.Run]:
         chosen = status.value if status else None
         found = await _runs(
-            service, status=chosen, rule=rule, asset=asset, before=before, limit=limit
+            service,
+            status=chosen,
+            rule=rule,
+            asset=asset,
+            fills=backfills,
+            before=before,
+            limit=limit,
         )
         return Page(items=found, next=found[-1].id if len(found) == limit else None)
 
@@ -295,6 +304,14 @@ def _live(service: Service) -> dict[str, list[Step]]:
         if step.status in ENDED:
             continue
         found.setdefault(step.asset, []).append(step)
+    return found
+
+
+async def _stale(service: Service) -> dict[str, list[Stale]]:
+    """What is out of date, by asset."""
+    found: dict[str, list[Stale]] = {}
+    for each in await service.stale():
+        found.setdefault(each.asset, []).append(each)
     return found
 
 

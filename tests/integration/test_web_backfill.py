@@ -109,6 +109,8 @@ async def test_a_range_is_launched_a_few_at_a_time_to_its_end(web: Running, gate
 
     runs = (await web.http.get("/api/runs", params={"rule": found["rule"]})).json()["items"]
     assert sorted(run["partition"] for run in runs) == WEEK
+    apart = (await web.http.get("/api/runs", params={"backfills": False})).json()["items"]
+    assert apart == []
     detail = (await web.http.get(f"/api/runs/{runs[-1]['id']}")).json()
     assert detail["why"][0] == f"raw[{WEEK[0]}] because backfill 1 covers {WEEK[0]}."
     clean = (await web.http.get("/api/assets/clean")).json()

@@ -20,12 +20,21 @@ from typer.main import get_command
 from reactor import Pipeline, Retry
 from reactor.cli.app import COMMANDS
 from reactor.core.asset import Pending
-from reactor.core.decision import Decision, Facts, Fate, SetPaused, Start, Word
+from reactor.core.decision import (
+    Decision,
+    Facts,
+    Fate,
+    SetPaused,
+    Start,
+    StartBackfill,
+    Word,
+)
 from reactor.core.event import Event
 from reactor.core.field import Field
 from reactor.core.place import META
 from reactor.core.reactor import Reactor
 from reactor.core.run import RunStatus, StepStatus
+from reactor.core.state import BackfillStatus
 from reactor.core.trigger.expression import Both, Trigger
 from reactor.core.verdict import Status
 from reactor.executors import command, process
@@ -283,7 +292,12 @@ def _described(family: Metric) -> tuple[str, tuple[str, str, str]]:
 def test_each_word_for_what_happens_is_listed() -> None:
     told = {row[0]: row[1] for row in table(REFERENCE, "The words").rows}
     text = REFERENCE.read_text()
-    kinds = {"an event": OUTCOMES, "a step": StepStatus, "a run": RunStatus}
+    kinds = {
+        "an event": OUTCOMES,
+        "a step": StepStatus,
+        "a run": RunStatus,
+        "a backfill": BackfillStatus,
+    }
     for of, words in {**kinds, "an event, for a rule": Status}.items():
         [row] = [line for line in text.splitlines() if line.startswith(f"| {of} |")]
         assert [word for word in words if f"`{word}`" not in row] == []
@@ -308,14 +322,15 @@ def _shop() -> Pipeline:
 
 
 def _happenings() -> Iterator[News]:
-    """The news of an asset that fails, of a pause, and of an event that came to nothing."""
+    """The news of an asset that fails, a pause, a backfill, and an event that came to nothing."""
     with simulate(_shop()) as sim:
         sim.on("orders").fails()
         sim.emit(FileArrivals("inbox/*.csv").event("inbox/monday.csv")).later("1s")
         for decision in sim.decisions:
             yield from news_of(decision, sim.now)
     paused: Decision = Reactor(_shop().definition().graph).receive(
-        [SetPaused("asset", "orders", True)], datetime.now(UTC)
+        [SetPaused("asset", "orders", True), StartBackfill(("orders",), ("eu",))],
+        datetime.now(UTC),
     )
     yield from news_of(paused, datetime.now(UTC))
     lost = Facts(fates=[Fate("orders", Word.EXPIRED, ((1, 1),), "nothing else came")])

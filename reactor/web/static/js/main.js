@@ -6,12 +6,13 @@ import { Picture } from "./graph.js";
 import { Model } from "./model.js";
 import { follow } from "./stream.js";
 import { activity } from "./views/activity.js";
+import { backfill } from "./views/backfill.js";
 import { run } from "./views/run.js";
 import { asset, deadletters, event, rule, sensor } from "./views/thing.js";
 import { back } from "./views/part.js";
 import { ago, between } from "./words.js";
 
-const VIEWS = { runs: run, assets: asset, sensors: sensor, rules: rule, events: event, deadletters };
+const VIEWS = { runs: run, backfills: backfill, assets: asset, sensors: sensor, rules: rule, events: event, deadletters };
 const NODES = { assets: "asset", sensors: "sensor", rules: "rule" };
 
 const model = new Model();

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { soon } from "./dom.js";
-import { synchronise } from "./words.js";
+import { backfillOf, synchronise } from "./words.js";
 
 const KEPT = 60;
 const ACTIVE = new Set(["pending", "running", "retrying", "blocked", "held"]);
@@ -16,6 +16,7 @@ export class Model extends EventTarget {
   runs = [];
   events = [];
   alerts = [];
+  backfills = [];
   status = { name: "", running: 0, waiting: 0, ready: true, reasons: [] };
 
   #reading = null;
@@ -37,18 +38,19 @@ export class Model extends EventTarget {
   }
 
   async #load() {
-    const [status, graph, assets, sensors, runs, events, alerts] = await Promise.all([
+    const [status, graph, assets, sensors, runs, events, alerts, backfills] = await Promise.all([
       get("/api/status"),
       get("/api/graph"),
       get("/api/assets"),
       get("/api/sensors"),
-      get(`/api/runs?limit=${KEPT}`),
+      get(`/api/runs?limit=${KEPT}&backfills=false`),
       get(`/api/events?limit=${KEPT}`),
       get("/api/alerts?open=true"),
+      get(`/api/backfills?limit=${KEPT}`),
     ]);
     synchronise(status.now);
     const changed = JSON.stringify(graph) !== JSON.stringify(this.graph);
-    Object.assign(this, { status, graph, runs: runs.items, events: events.items.map(oneEvent), alerts });
+    Object.assign(this, { status, graph, runs: runs.items, events: events.items.map(oneEvent), alerts, backfills: backfills.items });
     this.sensors = new Map(sensors.map((sensor) => [sensor.name, sensor]));
     this.assets = new Map(assets.map((asset) => [asset.name, withActive(asset)]));
     this.#tell("loaded", { changed });
@@ -60,7 +62,7 @@ export class Model extends EventTarget {
       this.#held.push(item);
       return;
     }
-    const take = { event: this.#event, step: this.#step, run: this.#run, alert: this.#alert, sensor: this.#sensor, paused: this.#paused }[item.kind];
+    const take = { event: this.#event, step: this.#step, run: this.#run, alert: this.#alert, backfill: this.#backfill, sensor: this.#sensor, paused: this.#paused }[item.kind];
     take?.call(this, item);
     if (TELLING.has(item.kind)) this.#ask();
     this.#tell("news", item);
@@ -85,6 +87,7 @@ export class Model extends EventTarget {
   }
 
   #run({ assets, ...item }) {
+    if (backfillOf(item.rule)) return; // a backfill is shown as one thing
     item.asset_count = new Set(assets).size;
     const at = this.runs.findIndex((run) => run.id === item.id);
     if (at >= 0) this.runs[at] = { ...this.runs[at], ...item };
@@ -94,6 +97,12 @@ export class Model extends EventTarget {
   #alert(item) {
     this.alerts = this.alerts.filter((alert) => alert.key !== item.key);
     if (!item.resolved) this.alerts.unshift(item);
+  }
+
+  #backfill(item) {
+    const at = this.backfills.findIndex((fill) => fill.id === item.id);
+    if (at >= 0) this.backfills[at] = { ...this.backfills[at], ...item };
+    else this.backfills = [item, ...this.backfills].sort((a, b) => b.id - a.id).slice(0, KEPT);
   }
 
   #sensor(item) {

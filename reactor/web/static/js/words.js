@@ -50,6 +50,11 @@ export function count(n, noun) {
   return `${n.toLocaleString()} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+/** The backfill that a run with this rule belongs to, if it does. */
+export function backfillOf(rule) {
+  return /^backfill (\d+)$/.exec(rule)?.[1];
+}
+
 /** Where on this page something is. */
 export function place(kind, name) {
   return `#/${kind}/${encodeURIComponent(name)}`;

@@ -2,6 +2,7 @@
 
 import { h, sync } from "../dom.js";
 import { count, place } from "../words.js";
+import { backfillRow, backfillSign } from "./backfill.js";
 import { eventRow, runRow } from "./part.js";
 
 const ALERTS = 3;
@@ -15,13 +16,15 @@ export function activity(model) {
   const noRuns = h("p", { class: "nothing" }, "Nothing has run yet. A run appears here when a rule fires.");
   const noEvents = h("p", { class: "nothing" }, "No event has arrived yet.");
   const letters = h("small");
-  const element = h(
-    "div",
-    {},
+  const past = h("small");
+  const filling = h("ul", { class: "rows backfills" });
+  const backfills = h("section", { "aria-label": "Backfills" }, h("h2", {}, "Backfills", h("small", {}, h("a", { href: "#/backfills" }, "all"))), filling);
+  const sections = [
     h("section", { class: "problems" }, alerts),
-    h("section", { "aria-label": "Runs" }, h("h2", {}, "Runs"), noRuns, runs),
+    h("section", { "aria-label": "Runs" }, h("h2", {}, "Runs", past), noRuns, runs),
     h("section", { "aria-label": "Events" }, h("h2", {}, "Events", letters), noEvents, events),
-  );
+  ];
+  const element = h("div", {}, sections[0], backfills, sections[1], sections[2]);
   let last = "";
   let more = { alerts: ALERTS, runs: RUNS, events: EVENTS };
   const wider = (what, section) => {
@@ -29,9 +32,9 @@ export function activity(model) {
     section.append(button);
     return button;
   };
-  const moreAlerts = wider("alerts", element.children[0]);
-  const moreRuns = wider("runs", element.children[1]);
-  const moreEvents = wider("events", element.children[2]);
+  const moreAlerts = wider("alerts", sections[0]);
+  const moreRuns = wider("runs", sections[1]);
+  const moreEvents = wider("events", sections[2]);
 
   function update() {
     const found = problems(model);
@@ -41,6 +44,10 @@ export function activity(model) {
     last = said;
     moreAlerts.hidden = found.length <= more.alerts;
     moreAlerts.textContent = `Show ${found.length - more.alerts} more`;
+    const going = model.backfills.filter((fill) => !fill.finished);
+    sync(filling, going, (fill) => fill.id, backfillSign, backfillRow);
+    backfills.hidden = going.length === 0;
+    past.replaceChildren(model.backfills.length > going.length && !going.length ? h("a", { href: "#/backfills" }, "backfills") : "");
     sync(runs, model.runs.slice(0, more.runs), (run) => run.id, (run) => [run.status, run.finished, run.because, run.roots, run.asset_count].join(), runRow);
     sync(events, model.events.slice(0, more.events), (event) => event.seq, (event) => [event.count, event.status].join(), eventRow);
     noRuns.hidden = model.runs.length > 0;

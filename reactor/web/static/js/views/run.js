@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { h, sync } from "../dom.js";
-import { between, count, now, place, spoken } from "../words.js";
+import { backfillOf, between, count, now, place, spoken } from "../words.js";
 import { action, back, eventRow, facts, lasting, mark, since } from "./part.js";
 
 const GOING = new Set(["running", "held", "blocked"]);
@@ -41,13 +41,19 @@ function header(run) {
   if (GOING.has(run.status)) actions.push(action("Cancel", () => post(`/api/runs/${run.id}/cancel`)));
   if (RESUMABLE.has(run.status)) actions.push(action("Resume from the failure", () => post(`/api/runs/${run.id}/resume`)));
   return [
-    h("p", { class: "kind" }, `run of ${run.rule}`),
+    h("p", { class: "kind links" }, "run of ", launcher(run.rule)),
     h("h1", {}, `Run ${run.id}`),
     h("p", { class: "state" }, mark(run.status), h("b", {}, run.status), h("span", {}, run.finished ? `in ${between(run.created, run.finished)}` : ["for ", lasting(run.created)]), h("span", {}, "·"), since(run.created)),
     h("div", { class: "why" }, run.why.map((line) => h("p", {}, line))),
     actions.length ? h("div", { class: "actions" }, actions) : "",
     run.partition || run.key ? h("section", {}, facts([["partition", run.partition], ["key", run.key]])) : "",
   ];
+}
+
+/** What launched it; a backfill is a place to go to. */
+function launcher(rule) {
+  const id = backfillOf(rule);
+  return id ? h("a", { href: place("backfills", id) }, rule) : rule;
 }
 
 function stepRow(run, step) {
