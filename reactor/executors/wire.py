@@ -2,7 +2,8 @@
 
 A frame is four bytes of length and as many of JSON. A value in it is a pair of its kind and what it
 is made of: `json` as it is, `bytes` in base64, `event` by its attributes, `events` as a list of
-those, and `typed`, a pydantic model or a dataclass, by its class and its fields.
+those, and `typed`, a pydantic model or a dataclass, by its class and its fields. The payload of an
+event is `exact`: JSON that keeps its types (reactor/typed.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic_core import to_jsonable_python
 from reactor.core.event import Event
 from reactor.executors import reference
 from reactor.executors.reference import Reference
+from reactor.typed import revived, written
 
 Packed = list[Any]
 LENGTH = struct.Struct(">I")
@@ -83,7 +85,7 @@ def unpack(packed: Packed, *, load: bool) -> Any:
         found = reference.resolve(named) if load else reference.known(named)
         text = packed[2]
         return json.loads(text) if found is None else _adapter(found).validate_json(text)
-    return made_of
+    return revived(made_of) if kind == "exact" else made_of
 
 
 def _attributes(event: Event) -> list[Any]:
@@ -94,11 +96,16 @@ def _attributes(event: Event) -> list[Any]:
         event.subject,
         event.time.isoformat(),
         event.received.isoformat(),
-        pack(event.data),
+        _payload(event.data),
         event.key,
         {**event.headers},
         None if event.raw is None else _text(event.raw),
     ]
+
+
+def _payload(data: Any) -> Packed:
+    packed = pack(data)
+    return ["exact", written(data)] if packed[0] == "json" else packed
 
 
 def _event(attributes: list[Any], *, load: bool) -> Event:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from reactor.typed import MARK, dumped, revived
 from sensors.registry.schema import Undecodable
-from sensors.registry.typed import MARK, dumped, revived
 
 Format = Literal["json", "bytes"]
 Form = Literal["json", "bytes", "typed"]

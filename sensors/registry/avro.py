@@ -20,9 +20,9 @@ from fastavro._read_py import schemaless_reader as read_in_python
 from pydantic_core import from_json
 
 from reactor.core.contract import TableSchema
+from reactor.typed import dumped
 from sensors.registry.columns import VALUE, Columns, either
 from sensors.registry.schema import Read, Resolved, Undecodable, Unusable
-from sensors.registry.typed import dumped
 
 _RECORDS = frozenset({"record", "error"})
 
@@ -55,12 +55,12 @@ def reader(resolved: Resolved) -> Read:
 def _read(read: Callable[[BytesIO], Any], value: bytes) -> bytes:
     source = BytesIO(value)
     try:
-        found = read(source)
+        written = dumped(read(source))
     except Exception as error:  # bytes of something else raise nearly anything
         raise Undecodable(f"not what its schema says: {type(error).__name__}: {error}") from error
     if rest := len(value) - source.tell():
         raise Undecodable(f"not what its schema says: {rest} bytes are left over")
-    return dumped(found)
+    return written
 
 
 def _parsed(resolved: Resolved) -> tuple[Any, Named]:

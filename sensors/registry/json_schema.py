@@ -19,9 +19,9 @@ import jsonschema_rs
 from pydantic_core import from_json
 
 from reactor.core.contract import TableSchema
+from reactor.typed import MARK, dumped
 from sensors.registry.columns import ANY, VALUE, Columns, either
 from sensors.registry.schema import Read, Resolved, Undecodable
-from sensors.registry.typed import MARK, dumped
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 _DEEPEST = 50

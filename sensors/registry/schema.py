@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 Read = Callable[[bytes], bytes]
-"""From an encoded value to JSON in which every type is kept (typed.py). Raises Undecodable."""
+"""From an encoded value to JSON that keeps its types (reactor/typed.py). Raises Undecodable."""
 
 
 class Undecodable(Exception):
@@ -26,7 +26,7 @@ class Decoder(Protocol):
         ...
 
     def read(self, payload: bytes) -> bytes:
-        """The payload as JSON in which every type is kept (typed.py). Raises Undecodable."""
+        """The payload as JSON that keeps its types (reactor/typed.py). Raises Undecodable."""
         ...
 
 

@@ -119,7 +119,7 @@ class SchemaRegistry(Source):
         try:
             # An extra: only a service that listens pays for it.
             from sensors.registry.watching import Watching  # noqa: PLC0415
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise _missing(error) from error
         return Watching(
             self.name,
@@ -141,7 +141,7 @@ class SchemaRegistry(Source):
         """
         try:
             from sensors.registry.schemas import schemas_of  # noqa: PLC0415
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise _missing(error) from error
         return schemas_of(self.access, patience)
 
@@ -165,7 +165,7 @@ class SchemaRegistry(Source):
         return self.name
 
 
-def _missing(error: ImportError) -> SensorRefused:
+def _missing(error: ModuleNotFoundError) -> SensorRefused:
     return SensorRefused(
         f"a schema registry needs {error.name}, which is not installed",
         hint="pip install 'reactor-orchestrator[registry]'",

@@ -246,6 +246,12 @@ async def test_credentials_are_sent_and_a_refusal_stops_the_sensor(registry: Reg
     assert not desk.health[-1][0]
 
 
+async def test_certificates_that_cannot_be_read_stop_the_sensor() -> None:
+    value = SchemaRegistry("https://registry", ssl_cafile="/nowhere/ca.pem")
+    with pytest.raises(SensorRefused, match=r"/nowhere/ca\.pem cannot be read"):
+        await value.open(Recorder()).run()
+
+
 @pytest.mark.parametrize(("status", "hint"), [(404, "REST API"), (500, "500"), (200, "REST API")])
 async def test_what_answers_like_no_registry_is_down(
     registry: Registry, status: int, hint: str

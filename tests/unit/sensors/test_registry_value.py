@@ -1,15 +1,18 @@
 """`SchemaRegistry` as a value: where it leads, what it is called, its test events."""
 
+import sys
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from reactor.core.errors import SensorError
+import sensors.registry
+from reactor.core.errors import SensorError, SensorRefused
 from reactor.core.field import field
 from reactor.core.predicate import predicate_of
 from sensors import KafkaTopic, SchemaRegistry
 
+NO_DESK: Any = None
 REGISTRY = SchemaRegistry("https://key:s3cret@registry.shop.example:8081/ccompat/", "orders-*")
 
 
@@ -88,6 +91,19 @@ def test_a_test_event_says_what_changed() -> None:
         REGISTRY.restore(b"{}")
     with pytest.raises(ValueError, match="nothing changed"):
         REGISTRY.event("orders-value")
+
+
+@pytest.mark.parametrize("library", ["fastavro", "httpx", "jsonschema_rs"])
+def test_without_the_extra_it_is_said_which_one_is_needed(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    for module in ("avro", "client", "json_schema", "schemas", "watching", "wire"):
+        monkeypatch.delitem(sys.modules, f"sensors.registry.{module}", raising=False)
+        monkeypatch.delattr(sensors.registry, module, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    for use in (lambda: REGISTRY.open(NO_DESK), REGISTRY.schemas):
+        with pytest.raises(SensorRefused, match=rf"needs {library}.*\[registry\]"):
+            use()
 
 
 def test_a_topic_of_plain_bytes_has_no_use_for_a_schema() -> None:

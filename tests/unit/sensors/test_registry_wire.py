@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from reactor.core.errors import SensorError
+from reactor.typed import dumped, revived
 from sensors import KafkaTopic, SchemaRegistry
 from sensors.registry.schema import Resolved, Schema, Undecodable, Unusable
-from sensors.registry.typed import dumped, revived
 from sensors.registry.wire import reader, schema_id
 
 NODE: Any = {
@@ -180,6 +181,15 @@ def test_deep_nesting_is_read_as_far_as_it_is_sane() -> None:
     assert found == {"next": None}
 
 
+@pytest.mark.parametrize("depth", [150, 250, 400, 900])
+def test_nesting_beyond_what_is_sane_is_an_error_of_the_value(depth: int) -> None:
+    try:
+        found = read("AVRO", NODE, b"\x02" * depth + b"\x00")
+    except (Undecodable, SensorError):
+        found = None
+    assert (found is not None) is (depth < 200)
+
+
 @pytest.mark.parametrize(
     "items",
     [
@@ -283,6 +293,16 @@ def test_arbitrary_bytes_are_read_or_undecodable_and_nothing_else(schema: Any, d
     except Undecodable:
         return
     assert same(TOPIC.restore(raw), TOPIC.restore(raw))
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_arbitrary_bytes_are_json_or_undecodable_and_nothing_else(data: bytes) -> None:
+    read_json = reader(Resolved(Schema("JSON", '{"not": {"type": "string"}}')))
+    try:
+        raw = read_json(data)
+    except Undecodable:
+        return
+    assert TOPIC.restore(raw) == json.loads(data)
 
 
 @given(st.binary(), st.binary(max_size=3), st.integers(0, 400))

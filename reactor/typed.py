@@ -1,8 +1,8 @@
-"""JSON that keeps the Python types which Avro's values have and JSON has not.
+"""JSON that keeps the Python types which payloads may have and JSON has not.
 
 A Decimal is written `{"$decimal": "12.50"}`, and likewise instants, dates, times, UUIDs, bytes
 (base64) and the floats that are no numbers; everything else is plain JSON. So what was decoded once
-can be read again without its schema.
+can be read again without its schema, and crosses to another process as it is.
 
 Law: `revived(from_json(dumped(value))) == value`, types included, for all that Avro or JSON decode
 to; text that has no `"$` in it stands for itself.
@@ -46,7 +46,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 
 def dumped(value: Any) -> bytes:
     """The text of a decoded value."""
-    return to_json(_written(value))
+    return to_json(written(value))
 
 
 def revived(value: Any) -> Any:
@@ -75,14 +75,15 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:
         raise ValueError(f"{text[:100]!r} is no {name.removeprefix('$')}") from error
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
+    """The JSON data that stands for a value; what is none of ours is left as it is."""
     kind = type(value)
     if kind is dict:
-        written = {key: _written(one) for key, one in value.items()}
+        inner = {key: written(one) for key, one in value.items()}
         # A mapping that looks like one of ours is said to be none.
-        return {_MAP: written} if len(value) == 1 and str(next(iter(value)))[:1] == "$" else written
+        return {_MAP: inner} if len(value) == 1 and str(next(iter(value)))[:1] == "$" else inner
     if kind is list or kind is tuple:
-        return [_written(one) for one in value]
+        return [written(one) for one in value]
     if kind is float and isfinite(value):
         return value
     tag = _WRITTEN.get(kind)
