@@ -22,13 +22,14 @@ from sensors import SchemaChanges
 from sensors.schema.event_trigger import CHANNEL, INSTALL, State, install, uninstall
 from tests.integration.desk import Recorder, running
 from tests.servers.pgbouncer import PgBouncer
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, Standby
 
 pytestmark = pytest.mark.anyio
 
 ABSENT = "only polls: there is no event trigger (reactor sensors install)"
 DISABLED = "only polls: the event trigger is disabled (reactor sensors install)"
 POOLED = "only polls: a pooler before the database does not pass notifications on"
+STANDBY = "only polls: the database is a standby, which cannot be listened to"
 LISTENS = "listening for schema changes"
 
 
@@ -115,6 +116,26 @@ async def test_a_server_that_was_restarted_is_listened_to_again(
         await other("DROP TABLE orders")
         await again.until(lambda: len(again.events) == 1)
     other.connection.close()
+
+
+async def test_a_standby_is_only_polled_until_it_is_promoted(
+    postgres: Postgres, url: str, shop: Session
+) -> None:
+    install(url)
+    standby = await to_thread.run_sync(Standby, postgres)
+    theirs = standby.url(url)
+    desk = Recorder()
+    try:
+        async with running(watching(theirs, every="50ms"), desk):
+            await desk.until(lambda: desk.health[-1:] == [(True, STANDBY)])
+            await shop("DROP TABLE orders")
+            await desk.until(lambda: len(desk.events) == 1)
+            promoted = Session(theirs)
+            await promoted("SELECT pg_promote()")
+            await listening(desk)
+            promoted.connection.close()
+    finally:
+        await to_thread.run_sync(standby.close)
 
 
 async def test_a_change_is_seen_at_once_by_who_looks_once_an_hour(url: str, shop: Session) -> None:

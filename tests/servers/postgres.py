@@ -85,7 +85,8 @@ class Postgres:
 
     def close(self) -> None:
         """Stop it for good and remove its data."""
-        self.stop()
+        # At once: what it would write to disk now is removed next.
+        self._process.stop(signal.SIGQUIT)
         self._process.close()
 
     def _url(self, database: str) -> str:
@@ -110,7 +111,7 @@ class Standby:
         source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", _USER]
         copy = [programs / "pg_basebackup", "-D", data, "--write-recovery-conf", "--no-sync"]
         self._process.run([*copy, "--checkpoint=fast", *source])
-        options = ["-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"]
+        options = ["-h", "127.0.0.1", "-k", "", "-c", "max_connections=200", "-c", "fsync=off"]
         argv = [programs / "postgres", "-D", data, "-p", str(self.port)]
         self._process.start([*argv, *options], self._ready)
 
@@ -121,7 +122,7 @@ class Standby:
 
     def close(self) -> None:
         """Stop it and remove its data."""
-        self._process.stop(signal.SIGINT)
+        self._process.stop(signal.SIGQUIT)
         self._process.close()
 
     def _ready(self) -> bool:
