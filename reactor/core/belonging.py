@@ -22,7 +22,8 @@ class Belongs(Predicate):
     partitions: tuple[Partitions, ...]
 
     def __str__(self) -> str:
-        return f"belongs({', '.join(map(str, self.partitions))})"
+        # Not as `.by(...)`: what is keyed is no condition (simulation/coverage.py).
+        return f"belongs({' & '.join(map(_shown, self.partitions))})"
 
     @property
     def parts(self) -> Sequence[Predicate]:
@@ -49,6 +50,11 @@ class Belongs(Predicate):
                 return why
             found[key] = None
         return f"it belongs to different partitions of its assets: {', '.join(found)}"
+
+
+def _shown(partitions: Partitions) -> str:
+    how = partitions.how
+    return str(partitions) if how is None else f"{partitions.plain}, {how}"
 
 
 def bare(trigger: Trigger) -> Trigger:

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from reactor.core.belonging import Belongs
 from reactor.core.errors import Problem
 from reactor.core.partition import Partitions
-from reactor.core.trigger.compile import compile_trigger
+from reactor.core.trigger.compile import compile_trigger, is_stateless
 from reactor.core.trigger.expression import (
     AssetEvents,
     By,
     Over,
     Several,
-    Source,
     Trigger,
     Value,
     Where,
@@ -68,7 +67,7 @@ def divided(
     if not any(True for _ in keys(keyed)) and not compile_trigger(keyed).stateless:
         keyed = By(keyed, key)
     belongs = Belongs(tuple(several))
-    return Division(_changed(keyed, lambda part: _narrowed(part, belongs)), key, str(keyed))
+    return Division(_narrowed(keyed, belongs), key, str(keyed))
 
 
 def keys(trigger: Trigger) -> Iterator[Value | None]:
@@ -85,8 +84,17 @@ def _rekeyed(part: Trigger, place: Value | None, key: Partitions) -> Trigger:
     return By(part.of, key) if isinstance(part, By) and keyed else part
 
 
-def _narrowed(part: Trigger, belongs: Belongs) -> Trigger:
-    return Where(part, belongs) if isinstance(part, Source) else part
+def _narrowed(trigger: Trigger, belongs: Belongs) -> Trigger:
+    """Asks it of the events, after all that the user asks: that may guard a function of theirs."""
+    if is_stateless(trigger):
+        return Where(trigger, belongs)
+    match trigger:
+        case Over():
+            return replace(trigger, of=_narrowed(trigger.of, belongs))
+        case Several():
+            return replace(trigger, of=tuple(_narrowed(one, belongs) for one in trigger.of))
+        case _:
+            return trigger
 
 
 def _changed(trigger: Trigger, change: Callable[[Trigger], Trigger]) -> Trigger:

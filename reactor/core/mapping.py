@@ -41,7 +41,7 @@ class Mapping:
     def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The downstream keys that read upstream partition `key`, in order; None: all known ones.
 
-        A key that is no partition above leads nowhere. Raises nothing.
+        A key that is no partition above leads nowhere. Raises what a user's function raises.
         """
         raise NotImplementedError
 
@@ -205,14 +205,11 @@ class _Table:
             raise TypeError(f"{type(self).__name__}({table!r}): say a dict, or a function of a key")
         object.__setattr__(self, "rows", table)
 
-    def _of(self, key: str, below: Places) -> tuple[str, ...] | None:
+    def _of(self, key: str, below: Places) -> tuple[str, ...]:
         if below is None:
             return ()
         if callable(self.rows):
-            try:
-                values = _values(self.rows(key))
-            except Exception:  # noqa: BLE001 - a user's function
-                return None
+            values = _values(self.rows(key))
         else:
             values = next((values for above, values in self.rows if above == key), ())
         found = [below.key(value) for value in values]
@@ -249,7 +246,6 @@ class Mapped(_Table, Mapping):
     """An upstream key leads to the downstream key or keys that a dict or a function says.
 
     A function takes the upstream key and answers a key, a list of them, or None; it must be pure.
-    One that raises leads to all: rather too much is run than too little.
     """
 
     rows: tuple[tuple[str, tuple[str, ...]], ...] | Function
@@ -260,7 +256,7 @@ class Mapped(_Table, Mapping):
     def __str__(self) -> str:
         return f"Mapped({self._told()})"
 
-    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
+    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...]:
         """What the dict or the function says, so far as there are such partitions below."""
         return self._of(key, below) if _has(above, key) else ()
 
@@ -268,7 +264,7 @@ class Mapped(_Table, Mapping):
         """The upstream keys that lead there; None if a function decides."""
         if callable(self.rows):
             return None
-        return tuple(each for each, _ in self.rows if key in (self.down(each, above, below) or ()))
+        return tuple(each for each, _ in self.rows if key in self.down(each, above, below))
 
     def refusal(self, above: Places, below: Places) -> str:
         """Why it makes no sense between these; empty if it does."""
@@ -292,7 +288,7 @@ class Keys(_Table, Mapping):
     def __str__(self) -> str:
         return "Keys()" if self.rows is _itself else f"Keys({self._told()})"
 
-    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
+    def down(self, key: str, above: Places, below: Places) -> tuple[str, ...]:
         """The partitions that a changed key leads to."""
         return self._of(key, below)
 

@@ -64,7 +64,7 @@ class Windowed(Partitions):
     @property
     def called(self) -> str:
         """What they are called as a function of an event: without what may grow."""
-        return self._shown(*map(repr, self.grid[1:]))
+        return self._shown(*self._zoned())
 
     @property
     def begins(self) -> datetime:

@@ -18,6 +18,7 @@ from reactor.core.decision import Fired, PredicateRaised, Word
 from reactor.core.engine import Waiting
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.predicate import Predicate
 from reactor.core.run import RunStatus, StepStatus
 from reactor.core.sentence import instant_text, listed
 from reactor.core.trigger.compile import compile_trigger
@@ -245,7 +246,7 @@ def concluded(rule: Rule, record: Record) -> Verdict:
             refused.append(f"it is {event.type}, not {listed(sorted(types))}")
             continue
         try:
-            failed = [each for each in entry.conditions if not each.test()(event)]
+            failed = _failing(entry.conditions, event)
         except Exception as error:  # noqa: BLE001 - a user's predicate
             said = f"{type(error).__name__}: {error}"
             text = f"could not judge it: its own code raised {said}"
@@ -255,6 +256,20 @@ def concluded(rule: Rule, record: Record) -> Verdict:
         refused.extend(condition.why_not(event) or str(condition) for condition in failed)
     text = f"did not let it in: {listed(list(dict.fromkeys(refused)))}"
     return Verdict(rule.name, Status.FILTERED, text)
+
+
+def _failing(conditions: Sequence[Predicate], event: Event) -> list[Predicate]:
+    """The conditions that do not hold, up to one that raises because another guards it."""
+    found: list[Predicate] = []
+    for each in conditions:
+        try:
+            if not each.test()(event):
+                found.append(each)
+        except Exception:
+            if not found:
+                raise
+            break
+    return found
 
 
 def _let_in(record: Record) -> str:

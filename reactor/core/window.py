@@ -278,6 +278,11 @@ class Windows(Windowed):
     _dated = False
 
     @property
+    def called(self) -> str:
+        """What they are called as a function of an event: without what may grow."""
+        return self._shown(repr(self.cron), *self._zoned())
+
+    @property
     def grid(self) -> tuple[str, ...]:
         """What says where windows begin, whichever is the first."""
         return (self.noun, self.zone, self.cron)

@@ -178,6 +178,17 @@ def test_an_event_whose_function_raises_is_a_failed_match_and_stops_nothing() ->
     assert launched(one(A, REGIONS.by(region)), event(), event(region="eu")) == [("raw", "eu")]
 
 
+def test_what_a_rule_asks_is_asked_before_the_partition() -> None:
+    def region(event: Event) -> Any:
+        return event.data["region"]
+
+    shop = one((A | B).where(field.region.exists()), REGIONS.by(region))
+    with simulate(shop) as sim:
+        sim.emit(event(), event(region="eu"), event(tap="b", region="us")).later("1s")
+        assert [step.partition for step in sim.steps] == ["eu", "us"]
+        assert "did not let it in: field.region is missing." in sim.why_not("r", event())
+
+
 @pytest.mark.parametrize(
     "trigger",
     [

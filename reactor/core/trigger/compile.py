@@ -112,7 +112,7 @@ class _Compiler:
         match trigger:
             case Source():
                 return self._leaf(trigger, above)
-            case Where(of, predicate) if _stateless(of):
+            case Where(of, predicate) if is_stateless(of):
                 conditions = (*conjuncts(predicate), *above.conditions)
                 return self.build(of, _Above(conditions, above.key, above.probes))
             case By(of, None) if above.key is None:
@@ -260,14 +260,15 @@ def _silence(of: Trigger) -> str:
     return f"{of} was silent"
 
 
-def _stateless(trigger: Trigger) -> bool:
+def is_stateless(trigger: Trigger) -> bool:
+    """Whether it is leaves and conditions only, which are all asked of the event itself."""
     match trigger:
         case Source():
             return True
         case By(_, None):
             return False
         case Where() | By() | Either():
-            return all(_stateless(child) for child in trigger.children)
+            return all(is_stateless(child) for child in trigger.children)
         case _:
             return False
 

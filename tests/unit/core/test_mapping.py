@@ -229,14 +229,6 @@ def test_a_function_answers_a_key_or_several(answer: Any, keys: tuple[str, ...])
     assert mapping.up("eu", DAYS, REGIONS) is None
 
 
-def test_a_function_that_raises_leads_to_all_partitions() -> None:
-    def broken(key: str) -> str:
-        raise LookupError(f"no {key}")
-
-    assert Mapped(broken).down("2026-01-05", DAYS, REGIONS) is None
-    assert Keys(broken).down("x", None, REGIONS) is None
-
-
 def test_a_function_that_raises_for_a_key_that_there_is_is_refused() -> None:
     def lookup(key: str) -> str:
         return {"eu": "us"}[key]
