@@ -3,7 +3,7 @@
 Knows: open alerts. Refuses to know: channels, and what failed why beyond a sentence.
 
 Laws: a cause, which is an asset partition, that is already open is folded, not told again; when it
-is over, its owner is told once.
+is over, its owner is told once. What fails for a backfill alone has the backfill as its cause.
 """
 
 from __future__ import annotations
@@ -15,20 +15,32 @@ from datetime import datetime
 from reactor.core.decision import Notify
 from reactor.core.run import Step
 from reactor.core.sentence import listed
-from reactor.core.state import Alert, Hold, State, Table
+from reactor.core.state import Alert, Backfill, Hold, State, Table
 
 
 def failed(
-    state: State, step: Step, owner: str, what: str, waiting: Sequence[str], now: datetime
+    state: State,
+    step: Step,
+    owner: str,
+    what: str,
+    waiting: Sequence[str],
+    now: datetime,
+    backfill: str = "",
 ) -> Notify | None:
-    """A step failed for good and the assets `waiting` wait for it; None if that is known."""
-    cause = _cause(step)
+    """A step failed for good and the assets `waiting` wait for it; None if that is known.
+
+    `backfill` is the one that alone wanted it, if so.
+    """
+    place = cause = _cause(step)
     known: Alert | None = state.get(Table.ALERT, cause)
+    if known is None and backfill:
+        cause = backfill
+        known = state.get(Table.ALERT, cause)
     if known is not None:
         merged = tuple(dict.fromkeys((*known.waiting, *waiting)))
         state.put(Table.ALERT, (cause,), replace(known, waiting=merged, folded=known.folded + 1))
         return None
-    text = f"{cause} {what}"
+    text = f"{backfill}: {place} {what}" if backfill else f"{place} {what}"
     if waiting:
         noun = "asset waits" if len(waiting) == 1 else "assets wait"
         text += f"; {len(waiting)} {noun} for it"
@@ -46,6 +58,19 @@ def recovered(state: State, step: Step, now: datetime) -> Notify | None:
     resolved = replace(known, resolved=now, text=f"{cause} is well again")
     state.put(Table.ALERT, (cause,), resolved)
     state.forget(Table.ALERT, cause)
+    return Notify(resolved)
+
+
+def over(state: State, name: str, row: Backfill, now: datetime) -> Notify | None:
+    """A backfill ended; None if nobody was told that something of it failed."""
+    known: Alert | None = state.get(Table.ALERT, name)
+    if known is None:
+        return None
+    failed = f"{len(row.failed):,} of {len(row.partitions):,} partitions failed: "
+    text = f"{name} is over: {failed}{listed(row.failed)}" if row.failed else f"{name} is over"
+    resolved = replace(known, resolved=now, text=text)
+    state.put(Table.ALERT, (name,), resolved)
+    state.forget(Table.ALERT, name)
     return Notify(resolved)
 
 

@@ -17,7 +17,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from reactor.core.decision import Order, RetryBackfill, SetBackfill, StartBackfill
+from reactor.core import alert
+from reactor.core.decision import Effect, Order, RetryBackfill, SetBackfill, StartBackfill
 from reactor.core.run import Run, RunStatus, Step, StepStatus
 from reactor.core.state import Backfill, BackfillStatus, State, Table
 
@@ -41,6 +42,9 @@ def number(rule: str) -> int | None:
 
 class Line(Protocol):
     """What a backfill needs of the scheduler."""
+
+    @property
+    def effects(self) -> list[Effect]: ...
 
     def going(self, rule: str, partition: str | None) -> list[int]: ...
 
@@ -250,6 +254,9 @@ class Backfills:
         if row.finished is not None:
             self._state.forget(Table.BACKFILL, id)
             del self._live[id]
+            notice = alert.over(self._state, rule_name(id), row, now)
+            if notice:
+                self._line.effects.append(notice)
         return launched
 
 

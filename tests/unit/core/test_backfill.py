@@ -65,6 +65,25 @@ def test_a_failure_is_named_and_the_others_go_on() -> None:
     assert stage.backfill(1).finished == stage.now
 
 
+def test_whoever_owns_it_is_told_once_when_something_fails_and_once_when_it_is_over() -> None:
+    stage = daily()
+    stage.fill("raw", *DAYS, limit=1)
+    stage.fails("raw")
+    stage.fails("raw")
+    assert stage.told == ["backfill 1: raw[d1] failed after 1 attempt; 1 asset waits for it"]
+    stage.all_end()
+    assert stage.told[1:] == ["backfill 1 is over: 2 of 5 partitions failed: d1 and d2"]
+
+
+def test_what_fails_for_a_live_event_as_well_is_told_as_ever() -> None:
+    stage = daily(slots=1)
+    stage.fill("raw", "d1", "d2", limit=2, downstream=False)
+    stage.fire("raw", part="d2")
+    stage.ends("raw")
+    stage.fails("raw")
+    assert stage.told == ["raw[d2] failed after 1 attempt; 1 asset waits for it"]
+
+
 def test_a_paused_one_lets_what_runs_go_on_and_starts_nothing() -> None:
     stage = daily()
     stage.fill("raw", *DAYS, limit=2, downstream=False)
