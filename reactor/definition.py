@@ -412,7 +412,7 @@ def _division(
     except DefinitionError as error:
         wrong(error.problems[0].what, error.problems[0].hint)
         return None
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         wrong(str(error))
         return None
     key = found.partition

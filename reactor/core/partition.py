@@ -219,6 +219,7 @@ class Static(Partitions):
 
     names: tuple[str, ...]
     how: By | None
+    _known: frozenset[str] = field(compare=False)
 
     _kind = "Static"
 
@@ -229,6 +230,7 @@ class Static(Partitions):
         if not names or len(set(names)) < len(names):
             raise ValueError("Static takes the names of partitions, each once: Static('eu', 'us')")
         object.__setattr__(self, "names", tuple(names))
+        object.__setattr__(self, "_known", frozenset(names))
         object.__setattr__(self, "how", None)
 
     def __str__(self) -> str:
@@ -236,7 +238,7 @@ class Static(Partitions):
 
     def problem(self, key: str) -> str:
         """Why a key is none of these, and what to write; empty if it is one of them."""
-        if key in self.names:
+        if key in self._known:
             return ""
         return f"{key!r} is no partition{_meant(key, self.names)}"
 
