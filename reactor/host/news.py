@@ -152,6 +152,9 @@ def _changed(change: Change, now: datetime) -> Iterable[News]:
             yield _pause(row, change.after is not None)
         case Table.BACKFILL:
             yield _backfill(row)
+        case Table.HOLD:
+            closed = row.closed.isoformat() if row.closed else None
+            yield {"kind": "hold", "id": row.id, "table": row.table, "closed": closed}
         case _:
             return
 

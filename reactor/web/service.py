@@ -88,6 +88,7 @@ News = Mapping[str, Any]
 - `step`: `step`, `asset`, `partition`, `status`, `runs` (ids), `at`, `note`
 - `backfill`: `id`, `assets`, `status`, `reason`, `limit`, `created`, `finished` (or None), and how
   many of its partitions there are (`total`), are `running`, are `done`, and of these `failed`
+- `hold`: `id`, `table`, `closed` (or None): it began, changed or ended
 - `alert`: `key`, `asset`, `text`, `opened`, `resolved` (or None)
 - `sensor`: `name`, `up`, `why`
 - `paused`: `what` (rule, asset, sensor), `name`, `paused`

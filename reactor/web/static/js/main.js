@@ -91,6 +91,7 @@ model.addEventListener("loaded", ({ detail: { changed } }) => {
 });
 model.addEventListener("counted", totals);
 model.addEventListener("became", redraw);
+model.addEventListener("held", redraw);
 model.addEventListener("news", ({ detail: item }) => {
   picture.news(item);
   redraw();

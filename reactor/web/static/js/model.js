@@ -17,11 +17,13 @@ export class Model extends EventTarget {
   events = [];
   alerts = [];
   backfills = [];
+  holds = [];
   status = { name: "", running: 0, waiting: 0, ready: true, reasons: [] };
 
   #reading = null;
   #held = [];
   #count = soon(() => this.#readStatus(), 1000);
+  #hold = soon(() => this.#readHolds(), 300);
   #ask = soon(() => this.#readEvents(), 1500);
 
   #tell(type, detail) {
@@ -38,7 +40,7 @@ export class Model extends EventTarget {
   }
 
   async #load() {
-    const [status, graph, assets, sensors, runs, events, alerts, backfills] = await Promise.all([
+    const [status, graph, assets, sensors, runs, events, alerts, backfills, holds] = await Promise.all([
       get("/api/status"),
       get("/api/graph"),
       get("/api/assets"),
@@ -47,10 +49,11 @@ export class Model extends EventTarget {
       get(`/api/events?limit=${KEPT}`),
       get("/api/alerts?open=true"),
       get(`/api/backfills?limit=${KEPT}`),
+      get("/api/holds"),
     ]);
     synchronise(status.now);
     const changed = JSON.stringify(graph) !== JSON.stringify(this.graph);
-    Object.assign(this, { status, graph, runs: runs.items, events: events.items.map(oneEvent), alerts, backfills: backfills.items });
+    Object.assign(this, { status, graph, runs: runs.items, events: events.items.map(oneEvent), alerts, backfills: backfills.items, holds });
     this.sensors = new Map(sensors.map((sensor) => [sensor.name, sensor]));
     this.assets = new Map(assets.map((asset) => [asset.name, withActive(asset)]));
     this.#tell("loaded", { changed });
@@ -62,7 +65,7 @@ export class Model extends EventTarget {
       this.#held.push(item);
       return;
     }
-    const take = { event: this.#event, step: this.#step, run: this.#run, alert: this.#alert, backfill: this.#backfill, sensor: this.#sensor, paused: this.#paused }[item.kind];
+    const take = { event: this.#event, step: this.#step, run: this.#run, alert: this.#alert, backfill: this.#backfill, hold: this.#hold, sensor: this.#sensor, paused: this.#paused }[item.kind];
     take?.call(this, item);
     if (TELLING.has(item.kind)) this.#ask();
     this.#tell("news", item);
@@ -126,6 +129,15 @@ export class Model extends EventTarget {
       const known = new Map(items.map((event) => [event.seq, event]));
       this.events = this.events.map((event) => ({ ...event, ...became(known.get(event.seq) ?? event) }));
       this.#tell("became");
+    } catch {
+      // the stream says when the service is gone
+    }
+  }
+
+  async #readHolds() {
+    try {
+      this.holds = await get("/api/holds");
+      this.#tell("held");
     } catch {
       // the stream says when the service is gone
     }

@@ -1,8 +1,9 @@
-// What happens now: open alerts, the latest runs, the latest events.
+// What happens now: open alerts, what is held, the latest runs, the latest events.
 
 import { h, sync } from "../dom.js";
 import { count, place } from "../words.js";
 import { backfillRow, backfillSign } from "./backfill.js";
+import { holdCard, holdSign } from "./hold.js";
 import { eventRow, runRow } from "./part.js";
 
 const ALERTS = 3;
@@ -19,12 +20,14 @@ export function activity(model) {
   const past = h("small");
   const filling = h("ul", { class: "rows backfills" });
   const backfills = h("section", { "aria-label": "Backfills" }, h("h2", {}, "Backfills", h("small", {}, h("a", { href: "#/backfills" }, "all"))), filling);
+  const held = h("ul", { class: "holds" });
+  const holds = h("section", { "aria-label": "Held" }, h("h2", {}, "Held by a schema change"), held);
   const sections = [
     h("section", { class: "problems" }, alerts),
     h("section", { "aria-label": "Runs" }, h("h2", {}, "Runs", past), noRuns, runs),
     h("section", { "aria-label": "Events" }, h("h2", {}, "Events", letters), noEvents, events),
   ];
-  const element = h("div", {}, sections[0], backfills, sections[1], sections[2]);
+  const element = h("div", {}, sections[0], holds, backfills, sections[1], sections[2]);
   let last = "";
   let more = { alerts: ALERTS, runs: RUNS, events: EVENTS };
   const wider = (what, section) => {
@@ -44,6 +47,8 @@ export function activity(model) {
     last = said;
     moreAlerts.hidden = found.length <= more.alerts;
     moreAlerts.textContent = `Show ${found.length - more.alerts} more`;
+    sync(held, model.holds, (hold) => hold.id, holdSign, holdCard);
+    holds.hidden = model.holds.length === 0;
     const going = model.backfills.filter((fill) => !fill.finished);
     sync(filling, going, (fill) => fill.id, backfillSign, backfillRow);
     backfills.hidden = going.length === 0;
@@ -62,7 +67,8 @@ export function activity(model) {
 }
 
 function problems(model) {
-  const found = model.alerts.map((alert) => h("p", { class: "problem" }, alert.asset ? h("a", { href: place("assets", alert.asset) }, alert.text) : alert.text));
+  const others = model.alerts.filter((alert) => !alert.key.startsWith("hold ")); // those have a place of their own
+  const found = others.map((alert) => h("p", { class: "problem" }, alert.asset ? h("a", { href: place("assets", alert.asset) }, alert.text) : alert.text));
   for (const sensor of model.sensors.values()) {
     if (sensor.up === false) found.push(h("p", { class: "problem mild" }, h("a", { href: place("sensors", sensor.name) }, `${sensor.name} is not reached`), sensor.why ? `: ${sensor.why}` : ""));
   }

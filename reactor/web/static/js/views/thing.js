@@ -35,6 +35,7 @@ export function asset(model, name) {
       ),
       found.last ? h("p", { class: "kind" }, "last materialized ", since(found.last)) : "",
       state.note ? h("p", { class: "doc" }, state.note) : "",
+      found.held && found.held !== state.note ? h("p", { class: "doc" }, `held by ${found.held}`) : "",
       found.doc ? h("p", { class: "doc" }, found.doc) : "",
       h("div", { class: "actions" }, action("Materialize", () => post("/api/materialize", { assets: [name] }))),
       h(
