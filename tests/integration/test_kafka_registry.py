@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 from struct import pack
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from annotated_types import Gt
 from anyio import to_thread
 from pydantic import BaseModel
 
+from reactor import Pipeline
 from reactor.core.errors import SensorError
 from reactor.core.field import field
 from reactor.core.predicate import predicate_of
@@ -26,6 +28,8 @@ from sensors.registry.client import connected
 from sensors.registry.schemas import Schemas
 from tests.integration.front import front
 from tests.integration.kafka_desk import QUICK, Ledger, listening, new_topic, send, until
+from tests.integration.serving import Serving, serving
+from tests.integration.serving import until as until_true
 from tests.servers.kafka import Broker
 from tests.servers.registry import Registry
 
@@ -409,3 +413,40 @@ async def test_a_registry_that_does_not_let_us_in_stops_the_sensor(
                 await anyio.sleep(60)
     assert "does not let us in: 403" in str(raised.value.exceptions[0])
     assert (ledger.events, ledger.dead) == ([], [])
+
+
+async def test_a_service_launches_what_typed_values_ask_for_across_a_restart(
+    kafka: Broker, registry: Registry, tmp_path: Path
+) -> None:
+    topic, schema = await new_topic(kafka), order()
+    id = registry.register(f"{topic}-value", schema)
+    schemas = SchemaRegistry(registry.url, f"{topic}-*", every="50ms")
+    orders = sensor(kafka, topic, registry.url)
+    shop = Pipeline("shop")
+    seen: list[Any] = []
+
+    @shop.asset(on=orders.where(field.amount >= Decimal("0.50")).batch(3, max_wait="1h"))
+    async def big(events: Any) -> int:
+        seen.extend(event.data for event in events)
+        return len(seen)
+
+    @shop.asset(on=schemas.where(field.columns.contains("region")))
+    async def regions() -> None: ...
+
+    async with serving(shop, tmp_path) as served:
+        await send(kafka, topic, *(avro(id, schema, one(n)) for n in (1, 2, 3)))
+        newer = {**schema, "fields": [*schema["fields"], {"name": "region", "type": "string"}]}
+        await until_true(lambda: served.store.positions(f"registry/{schemas.name}"))
+        id = registry.register(f"{topic}-value", newer)
+        await served.until_status("regions", "materialized")
+        await until_true(lambda: _read_to(served, topic, 3))
+    async with serving(shop, tmp_path) as served:
+        # The first two of the batch come from the store by now, not from the topic.
+        await send(kafka, topic, avro(id, newer, one(4, region="us")))
+        await served.until_status("big", "materialized")
+    assert seen == [one(2), one(3), one(4, region="us")]
+
+
+async def _read_to(served: Serving, topic: str, offset: int) -> bool:
+    positions = await served.store.positions(f"kafka/{topic}")
+    return any(text.endswith(f":{offset}") for text in positions.values())
