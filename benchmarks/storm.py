@@ -83,9 +83,7 @@ class Storm:
         self._now += timedelta(milliseconds=1)
         decision = self._reactor.receive(inputs, self._now)
         for seq, came in decision.facts.accepted:
-            self.accepted[self._roots[int(came.data.customer.removeprefix("customer "))]].append(
-                seq
-            )
+            self.accepted[came.data.customer].append(seq)
         for effect in decision.effects:
             if isinstance(effect, Start):
                 self._going.append(effect)
