@@ -237,11 +237,13 @@ class Demands:
         pending = rule.pending if rule is not None else Pending.COALESCE
         joining = _Joining(run.id, pending, run.events, (run.rule,), run.forced, list(run.works))
         works = joining.works
+        telling = self._telling(run, above)
         for number, work in enumerate(plan.works):
-            upstream = tuple(moved[each] for each in work.upstream)
+            told = (at for at, names in telling.items() if work.asset in names)
+            upstream = (*(moved[each] for each in work.upstream), *told)
             needs = [works[each].step for each in upstream]
             if work.root:
-                upstream = (above,)
+                upstream = (above, *upstream)
             at = places.get((work.asset, work.partition))
             if at is None:
                 added = replace(work, upstream=upstream, root=False)
@@ -255,12 +257,24 @@ class Demands:
             self._gather(works[at], works)
             if there.step in self._waves.needs and self._waves.add_needs(there.step, needs):
                 joining.pushed.append(there.step)
-        grown = len(works) - len(run.works)
-        self._state.put(Table.RUN, (run.id,), replace(run, works=tuple(works)))
-        self._left[run.id] += grown
+        self._left[run.id] += len(works) - len(run.works)
         for work in works[len(run.works) :]:
             self._held[work.step] = self._held.get(work.step, 0) + 1
+        ordered = _upstreams_first(works)
+        self._state.put(Table.RUN, (run.id,), replace(run, works=ordered))
+        self._roots[run.id] = tuple(at for at, work in enumerate(ordered) if work.root)
         self.requeue(joining.pushed)
+
+    def _telling(self, run: Run, above: int) -> dict[int, frozenset[str]]:
+        """The other works of a run whose end tells what follows, each with all that may."""
+        return {
+            at: frozenset(self._graph.affected(name for name in work.later if self._has(name)))
+            for at, work in enumerate(run.works)
+            if work.later and at != above and work.step in self._waves.needs
+        }
+
+    def _has(self, asset: str) -> bool:
+        return asset in self._graph.assets
 
     def _unbegun(self, rule: str, partition: str | None, events: Ranges) -> Run | None:
         newest = max(self._going.get((rule, partition), ()), default=0)
@@ -572,3 +586,25 @@ def _followed(work: Work, works: Sequence[Work]) -> dict[Place, int]:
         seen.update(new)
         stack += new
     return found
+
+
+def _upstreams_first(works: Sequence[Work]) -> tuple[Work, ...]:
+    """The same works in an order in which each stands behind all that it names as upstream."""
+    order: list[int] = []
+    done: set[int] = set()
+    for first in range(len(works)):
+        stack = [first]
+        while stack:
+            at = stack[-1]
+            waits = [] if at in done else [up for up in works[at].upstream if up not in done]
+            if waits:
+                stack += reversed(waits)
+                continue
+            stack.pop()
+            if at not in done:
+                done.add(at)
+                order.append(at)
+    place = {at: number for number, at in enumerate(order)}
+    return tuple(
+        replace(works[at], upstream=tuple(place[up] for up in works[at].upstream)) for at in order
+    )

@@ -15,7 +15,7 @@ An asset that declares no partitions is one whole; a rule may still launch it fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -62,10 +62,10 @@ class Link:
             return self.mapping.first == self.mapping.last
         return self.parts is None or isinstance(self.mapping, (Same, Drilldown))
 
-    def down(self, key: str | None, known: Iterable[str]) -> tuple[str | None, ...]:
+    def down(self, key: str | None, known: Callable[[], Iterable[str]]) -> tuple[str | None, ...]:
         """The partitions below that read partition `key` above.
 
-        Args: `known` are the partitions of the asset below that are there.
+        Args: `known` answers the partitions of the asset below that are there.
         Returns: nothing for one that spreads, unless the key names a partition below.
         """
         if self.below is None:
@@ -75,7 +75,7 @@ class Link:
         if self.mapping is None or key is None:
             return ()
         found = self.mapping.down(key, self.parts, self.below)
-        return tuple(known) if found is None else found
+        return tuple(known()) if found is None else found
 
     def concerns(self, key: str, partition: str | None) -> bool:
         """Whether a key above leads to a partition below; not, if a user's mapping raises."""
@@ -83,7 +83,7 @@ class Link:
             return True
         try:
             found = self.mapping.down(key, self.parts, self.below) if self.mapping else ()
-        except Exception:  # noqa: BLE001 - a user's mapping: the plan that follows it says what it raises
+        except Exception:  # noqa: BLE001 - a user's mapping: the plan says what it raises
             return False
         return found is None or partition in found
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reactor.core.asset import Asset
 from reactor.core.graph import Graph
@@ -109,6 +110,7 @@ def plan(
     for name in graph.affected(drawing.wanted):
         if name in drawing.wanted:
             drawing.draw(graph.assets[name], asked)
+        drawing.pass_on(name)
     planned = {work.asset for work in drawing.works}
     later = {name for work in drawing.works for name in work.later}
     pruned = [each for each in drawing.pruned.items() if each[0] not in planned | later]
@@ -131,6 +133,9 @@ class _Drawing:
         self._columns: dict[str, Columns] = {}
         self.wanted: dict[str, dict[str | None, list[int]]] = {}
         """Of each asset the partitions to make, and the places in `works` that lead to each."""
+        self._spread: dict[str, dict[int, None]] = {}
+        """Of each asset the places that lead to partitions of it, or of what is above it, which
+        only their end tells."""
         self.works: list[Work] = []
         self.pruned: dict[str, str] = {}
 
@@ -144,10 +149,19 @@ class _Drawing:
             return
         first = len(works)
         later = self._lead_on(asset, keys, first)
+        spread = self._spread.get(name, ())
         for key, above in keys.items():
             root = (name, key) in asked
             because = self._because if root else self._changed(above)
-            works.append(Work(name, key, 0, tuple(above), because, root, later))
+            upstream = tuple(dict.fromkeys((*above, *spread))) if spread else tuple(above)
+            works.append(Work(name, key, 0, upstream, because, root, later))
+
+    def pass_on(self, name: str) -> None:
+        """Has what is below wait, too, for what tells which partitions of an asset follow."""
+        spread = self._spread.get(name)
+        for child in self._graph.downstream[name] if spread else ():
+            if self._graph.assets[child].follow or child in self.wanted:
+                self._spread.setdefault(child, {}).update(spread or {})
 
     def _changed(self, above: Sequence[int]) -> str:
         """Why something runs that others lead to."""
@@ -156,7 +170,7 @@ class _Drawing:
         names = list(dict.fromkeys(self.works[at].asset for at in above))
         return f"because {listed(names, len(names))} {'change' if len(names) > 1 else 'changes'}"
 
-    def _lead_on(self, asset: Asset, keys: Iterable[str | None], first: int) -> tuple[str, ...]:
+    def _lead_on(self, asset: Asset, keys: Collection[str | None], first: int) -> tuple[str, ...]:
         """Wants what follows from an asset's works, the first of which stands at `first`.
 
         Returns: the assets of which only the end of this one tells which partitions follow.
@@ -174,8 +188,10 @@ class _Drawing:
                 reached = [(at, (key,)) for at, key in enumerate(keys, first)]
             else:
                 reached, spreads = self._mapped(asset, below, keys, first)
-                if spreads and onward and self._concerns(asset.name, below):
-                    later.append(name)
+                if spreads and self._concerns(asset.name, below):
+                    places = range(first, first + len(keys))
+                    self._spread.setdefault(name, {}).update(dict.fromkeys(places))
+                    later += [name] if onward else []
             for at, found in reached:
                 for key in found:
                     if key in known:
@@ -191,7 +207,7 @@ class _Drawing:
         return "not asked for"
 
     def _mapped(
-        self, asset: Asset, below: Asset, keys: Iterable[str | None], first: int
+        self, asset: Asset, below: Asset, keys: Collection[str | None], first: int
     ) -> tuple[list[tuple[int, tuple[str | None, ...]]], bool]:
         """The partitions below that each partition of an asset leads to, and whether more come."""
         mapping = next(up.mapping for up in below.upstream if up.name == asset.name)
@@ -201,7 +217,7 @@ class _Drawing:
         found: list[tuple[int, tuple[str | None, ...]]] = []
         for at, key in enumerate(keys, first):
             try:
-                found.append((at, edge.down(key, there(below, self._known))))
+                found.append((at, edge.down(key, partial(there, below, self._known))))
             except Exception as error:  # noqa: BLE001 - a user's mapping
                 why = f"its mapping raised {type(error).__name__}: {error}"
                 self.pruned[below.name] = f"{asset.name} changes, but {why}"

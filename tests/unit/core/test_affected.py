@@ -8,6 +8,7 @@ import pytest
 
 from reactor.core.asset import Asset, Rule, Upstream
 from reactor.core.decision import Materialize
+from reactor.core.demand import GATHERED
 from reactor.core.field import field, path_of
 from reactor.core.graph import Graph
 from reactor.core.mapping import All, Keys, Mapped, Offset, Rollup, resolve
@@ -234,9 +235,9 @@ def test_a_diamond_below_keys_sees_all_of_one_change() -> None:
     assert [(work.asset, work.partition) for work in run.works] == [
         ("load", None),
         ("right", None),
-        ("join", None),
         ("left", "ann"),
         ("left", "bob"),
+        ("join", None),
     ]
 
 
@@ -280,3 +281,35 @@ def test_a_restart_at_every_point_goes_on_with_the_partitions_that_follow() -> N
     done(stage)
     assert stage.runs[-1].status == "succeeded"
     assert started(stage, "total").upstream["clean"].keys() == {"ann", "bob"}
+
+
+def test_what_gathers_is_not_put_off_by_one_partition_that_changes_again_and_again() -> None:
+    stage = shaped(("raw", REGIONS, {}), ("total", None, {"raw": None}))
+    stage.fire("raw", key="eu")
+    stage.fire("raw", key="us")
+    for _ in range(3):
+        stage.fire("raw", key="eu")
+    assert stage.running == ["raw", "raw"]
+    stage.ends("raw", "raw")
+    assert stage.running == ["total"], "it goes before what came for a partition it waited for"
+
+
+def test_what_gathers_goes_after_so_many_partitions_at_the_latest() -> None:
+    stage = shaped(("raw", CUSTOMERS, {}), ("total", None, {"raw": None}))
+    for number in range(GATHERED + 10):
+        stage.fire("raw", key=f"c{number}")
+    waiting = [step for step in stage.of("total") if not step.finished]
+    assert [len(step.runs) for step in waiting] == [GATHERED, 10]
+
+
+def test_what_is_below_partitions_that_follow_later_waits_for_what_tells_them() -> None:
+    stage = shaped(
+        ("raw", DAYS, {}),
+        ("load", None, {"raw": None}),
+        ("clean", CUSTOMERS, {"load": None}),
+        ("both", None, {"clean": None, "raw": None}),
+    )
+    stage.fire("raw", key="2026-01-05")
+    stage.ends("raw")
+    assert stage.running == ["load"], "the change of raw may reach both by way of clean, too"
+    assert done(stage, load=["ann"]) == [("clean", "ann"), ("both", None)]
