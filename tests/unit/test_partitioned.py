@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reactor import (
     All,
@@ -24,14 +26,32 @@ from reactor import (
 )
 from reactor.core.errors import DefinitionError, Problem
 from reactor.core.event import Event
-from reactor.core.trigger.expression import Trigger
-from reactor.testing import simulate
+from reactor.core.trigger.expression import Trigger, leaves
+from reactor.testing import START, simulate
 from tests.unit.core.tap import Tap
 
 A, B = Tap("a"), Tap("b")
 REGIONS = Static("eu", "us")
 BY_REGION = REGIONS.by(field.region)
 DAYS = Daily("2026-01-01")
+
+
+COLLECTING = [
+    A,
+    A | B,
+    A.debounce("1m", max_wait="3m"),
+    A.batch(3, "2m"),
+    A.count(3, "5m"),
+    A.throttle("2m"),
+    A.delay("1m"),
+    A.distinct(field.region, ttl="3m"),
+    A.unless(B, "1m"),
+    A.then(B).within("5m"),
+    (A & B).within("5m"),
+    (A & B).within("5m", pair="collect"),
+    (A & B).within("5m").incomplete(),
+    (A | B).batch(4, "3m").throttle("4m"),
+]
 
 
 def event(at: str = "2026-01-05T12:00:00", tap: str = "a", **data: object) -> Event:
@@ -210,6 +230,35 @@ def test_a_trigger_that_collects_does_so_for_each_partition(trigger: Trigger) ->
     assert set(found) == {("raw", "eu"), ("raw", "us")}
     graph = one(trigger).definition().graph
     assert ".by(Static.by(field.region))" in str(graph.rules["r"].trigger)
+
+
+@given(
+    st.sampled_from(COLLECTING),
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from(["eu", "us", "asia"]), st.integers(0, 90)),
+        max_size=20,
+    ),
+)
+def test_each_partition_is_launched_as_if_there_were_no_other(
+    trigger: Trigger, told: list[tuple[str, str, int]]
+) -> None:
+    at, events = START, list[tuple[str, Event]]()
+    heard = {leaf.name for leaf in leaves(trigger)}
+    for n, (tap, region, seconds) in enumerate(told):
+        at += timedelta(seconds=seconds)
+        events.append((region, Event(f"{n}", tap, "tap", "x", at, at, {"region": region, "n": n})))
+
+    def firings(partitions: Any, regions: Sequence[str]) -> list[tuple[datetime, tuple[str, ...]]]:
+        with simulate(one(trigger, partitions)) as sim:
+            for region, each in events:
+                sim.until(each.time)
+                if region in regions and each.source in heard:
+                    sim.emit(each)
+            sim.later("2h")
+            return sorted((firing.at, firing.causes) for firing in sim.firings)
+
+    apart = [each for region in REGIONS.names for each in firings(None, [region])]
+    assert firings(BY_REGION, ["eu", "us", "asia"]) == sorted(apart)
 
 
 def test_a_trigger_that_is_keyed_otherwise_is_an_error() -> None:
