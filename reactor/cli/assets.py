@@ -22,6 +22,8 @@ from reactor.cli.screen import (
     table,
 )
 
+_WELL = (None, "materialized", "unchanged")
+
 app = commands("List assets and how they are; pause or resume one.")
 
 
@@ -52,9 +54,18 @@ def _state(asset: dict[str, Any]) -> Text:
         return coloured("held")
     if asset["active"]:
         return coloured(asset["active"][0]["status"])
+    if asset["stale_count"] and (asset["ended"] or {}).get("status") in _WELL:
+        return coloured("held", "out of date")
     if asset["ended"]:
         return coloured(asset["ended"]["status"])
     return coloured("materialized") if asset["last"] else Text("never built", "dim")
+
+
+def _stale(asset: dict[str, Any]) -> list[tuple[str, str]]:
+    """The partitions that are out of date, and why."""
+    rows = [(each["partition"] or asset["name"], each["why"]) for each in asset["stale"]]
+    more = asset["stale_count"] - len(rows)
+    return [*rows, (f"and {more:,} more", "")] if more else rows
 
 
 def _reads(asset: dict[str, Any]) -> str:
@@ -94,6 +105,9 @@ def show(
         }
     )
     say("")
+    if asset["stale_count"]:
+        table(("out of date", "because"), _stale(asset))
+        say("")
     made = [
         (m["partition"] or "", ago(m["at"]), str(m["handle"])) for m in asset["materializations"]
     ]

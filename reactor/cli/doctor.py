@@ -87,6 +87,11 @@ def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
             found.append(Finding(name, f"failed {ago(each['ended']['at'])}{note}"))
         elif not each["last"] and not each["active"] and not each["held"]:
             found.append(Finding(name, "was never built"))
+        if number := each["stale_count"]:
+            first = each["stale"][0]
+            of = f" ({first['partition']})" if first["partition"] else ""
+            more = f", and {number - 1:,} more" if number > 1 else ""
+            found.append(Finding(name, f"is out of date{of}: {first['why']}{more}"))
     return found
 
 

@@ -14,9 +14,15 @@ app = commands()
 
 @app.command()
 def materialize(
-    assets: Annotated[list[str], typer.Argument(metavar="ASSET...", help="Which.")],
+    assets: Annotated[list[str] | None, typer.Argument(metavar="ASSET...", help="Which.")] = None,
     partition: Annotated[str | None, typer.Option(help="Only this partition of them.")] = None,
     only: Annotated[bool, typer.Option("--only", help="Without what follows from them.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="What is out of date of them; without ASSET, of all.")
+    ] = False,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Those partitions of them that were never made.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also what is held, and what needs nothing new.")
     ] = False,
@@ -26,7 +32,14 @@ def materialize(
     as_json: Json = False,
 ) -> None:
     """Launch assets by hand, and what follows from them."""
-    order = {"assets": assets, "partition": partition, "downstream": not only, "force": force}
+    order = {
+        "assets": assets or [],
+        "partition": partition,
+        "downstream": not only,
+        "force": force,
+        "stale": stale,
+        "missing": missing,
+    }
     if reason:
         order["reason"] = reason
     done(Client(host, port).post("/api/materialize", order), as_json)

@@ -43,18 +43,7 @@ class Upkeep:
 
         Cost: O(what was made, and what each of it reads).
         """
-        names = command.assets or tuple(self._graph.assets)
-        known = {name: None for name in names if name in self._graph.assets}
-        roots: dict[Root, str] = {}
-        if command.missing:
-            never = missing(self._graph, self._state, known, now)
-            roots |= dict.fromkeys(never, "because it was never made")
-        if command.stale:
-            found = stale(self._graph, self._state)
-            roots |= _reasons(each for each in found if each.root and each.asset in known)
-        live = self._live()
-        roots = {root: why for root, why in roots.items() if root not in live}
-        self._launch(rule, roots, command, now)
+        self._launch(rule, chosen(self._graph, self._state, command, now), command, now)
 
     def restarted(self, restarted: Restarted, now: datetime) -> None:
         """Launches, once, what nobody else would before its next change.
@@ -66,9 +55,9 @@ class Upkeep:
         alerts: Iterable[Alert] = self._state.rows[Table.ALERT].values()
         told = {alert.key for alert in alerts}
         found = stale(self._graph, self._state)
-        left = restarted.left | given_up(self._steps())
+        left = restarted.left | given_up(self._state.rows[Table.STEP].values())
         left |= {each.place for each in found if each.called in told}
-        roots = _reasons(due(self._graph, found, self._live(), left))
+        roots = _reasons(due(self._graph, found, _live(self._state), left))
         many = f"{len(roots):,} asset partitions were" if len(roots) > 1 else "it was"
         command = Materialize((), reason=f"because {many} out of date at the start")
         self._launch(CATCH_UP, roots, command, now)
@@ -90,12 +79,28 @@ class Upkeep:
             Launch(plan_of, (), None, command.reason, 0, Pending.QUEUE, command.forced), now
         )
 
-    def _live(self) -> set[Root]:
-        """The asset partitions that have a step that has not ended."""
-        return {(step.asset, step.partition) for step in self._steps() if not step.finished}
 
-    def _steps(self) -> Iterable[Step]:
-        return self._state.rows[Table.STEP].values()
+def chosen(graph: Graph, state: State, command: Materialize, now: datetime) -> dict[Root, str]:
+    """What a command for what is out of date, or was never made, launches; each with the reason.
+
+    Cost: O(what was made, and what each of it reads). Changes nothing.
+    """
+    names = command.assets or tuple(graph.assets)
+    known = {name: None for name in names if name in graph.assets}
+    roots: dict[Root, str] = {}
+    if command.missing:
+        roots |= dict.fromkeys(missing(graph, state, known, now), "because it was never made")
+    if command.stale:
+        found = stale(graph, state)
+        roots |= _reasons(each for each in found if each.root and each.asset in known)
+    live = _live(state)
+    return {root: why for root, why in roots.items() if root not in live}
+
+
+def _live(state: State) -> set[Root]:
+    """The asset partitions that have a step that has not ended."""
+    steps: Iterable[Step] = state.rows[Table.STEP].values()
+    return {(step.asset, step.partition) for step in steps if not step.finished}
 
 
 def _reasons(found: Iterable[Stale]) -> dict[Root, str]:

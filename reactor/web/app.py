@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPBearer
 from prometheus_client.exposition import choose_encoder
 
-from reactor.web import backfill, command, hold, intake, page, problem, read, stream
+from reactor.web import backfill, command, hold, intake, materialize, page, problem, read, stream
 from reactor.web.guard import Guard
 from reactor.web.service import Service, WebSettings
 
@@ -33,6 +33,7 @@ def create_app(service: Service, settings: WebSettings) -> FastAPI:
     for router in (
         read.routes(service),
         command.routes(service),
+        materialize.routes(service),
         backfill.routes(service),
         hold.routes(service),
         intake.routes(service),

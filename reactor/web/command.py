@@ -1,4 +1,4 @@
-"""What an operator can have done: cancel, resume, materialize, pause.
+"""What an operator can have done: cancel, resume, pause; replay or drop what could not be read.
 
 Each answers when the command is recorded; what comes of it, the stream tells.
 """
@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from reactor.core.decision import CancelRun, Materialize, SetPaused
+from reactor.core.decision import CancelRun, SetPaused
 from reactor.core.graph import nearest
-from reactor.web.model import BIGGEST, CancelOrder, Done, MaterializeOrder, PauseOrder
+from reactor.web.model import BIGGEST, CancelOrder, Done, PauseOrder
 from reactor.web.problem import Problem, Refused
 from reactor.web.read import find_run
 from reactor.web.service import Service
@@ -57,22 +57,6 @@ def routes(service: Service) -> APIRouter:
         await _waiting(service, seq)
         await service.drop(seq)
         return Done(done=f"dead letter {seq} is dropped")
-
-    @router.post("/api/materialize", status_code=202, summary="Launch assets by hand")
-    async def materialize(order: MaterializeOrder) -> Done:
-        names = [asset["name"] for asset in service.describe()["assets"]]
-        for asset in order.assets:
-            _known("asset", asset, names)
-        await service.command(
-            Materialize(
-                tuple(dict.fromkeys(order.assets)),
-                order.partition,
-                order.downstream,
-                order.reason,
-                order.force,
-            )
-        )
-        return Done(done=f"launched {', '.join(order.assets)}"[:500])
 
     @router.post("/api/pauses", status_code=202, summary="Pause or resume something")
     async def pause(order: PauseOrder) -> Done:

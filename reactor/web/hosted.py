@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from reactor.core.decision import Input, ResumeRun, RetryBackfill
+import anyio
+import anyio.to_thread
+
+from reactor.core.decision import Ack, Input, Materialize, ResumeRun, RetryBackfill
 from reactor.core.engine import Waiting
 from reactor.core.errors import SensorError, StoreError
 from reactor.core.event import Event
 from reactor.core.graph import Graph
+from reactor.core.plan import Root
 from reactor.core.run import Step
-from reactor.core.state import Hold, Table
+from reactor.core.stale import Stale, stale
+from reactor.core.state import Hold, State, Table
+from reactor.core.upkeep import chosen
 from reactor.host import Host
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, DeadLetter, Sensor
@@ -25,6 +33,9 @@ from reactor.web.service import News, SensorState
 LOOKS = 50_000
 """How many rows of what rules remember are looked at for one list."""
 
+_REST = 10
+"""A look at all that was made is taken again after so many times as long as the last one took."""
+
 
 class Hosted:
     """Fulfils `Service` for one host and its store."""
@@ -32,6 +43,8 @@ class Hosted:
     def __init__(self, host: Host, store: Database) -> None:
         self.host, self._store = host, store
         self._described = _described(host.graph)
+        self._stale: Sequence[Stale] = ()
+        self._stale_until = -math.inf
 
     @property
     def name(self) -> str:
@@ -97,6 +110,24 @@ class Hosted:
     def holds(self) -> Sequence[Hold]:
         return self.host.reactor.holds.open if self.host.started.is_set() else ()
 
+    async def stale(self) -> Sequence[Stale]:
+        began = anyio.current_time()
+        if began >= self._stale_until and self.host.started.is_set():
+            looked = partial(stale, self.graph, self._copied())
+            self._stale = await anyio.to_thread.run_sync(looked)
+            self._stale_until = began + _REST * (anyio.current_time() - began)
+        return self._stale
+
+    async def chosen(self, command: Materialize) -> Mapping[Root, str]:
+        now, state = self.clock.now(), self._copied()
+        return await anyio.to_thread.run_sync(chosen, self.graph, state, command, now)
+
+    def _copied(self) -> State:
+        """What a look at all that was made needs of the state, while turns go on."""
+        rows = self.host.reactor.state.rows
+        tables = (Table.MATERIALIZATION, Table.PART, Table.STEP)
+        return State({table: dict(rows[table]) if table in tables else {} for table in Table})
+
     def waiting(self, seq: int) -> Sequence[Waiting]:
         if not self.host.started.is_set():
             return ()
@@ -131,6 +162,9 @@ class Hosted:
 
     async def command(self, command: Input) -> None:
         await self.host.command(command)
+        if isinstance(command, Ack):
+            about = (f"hold {command.hold}", {"reason": command.reason})
+            await self._store.record_audit(self.clock.now(), "api", "ack", *about)
 
     async def replay(self, letter: int) -> str:
         taken = await self._store.take_dead_letters([letter])

@@ -255,8 +255,20 @@ class Ended(BaseModel):
     note: Text = ""
 
 
+class Stale(BaseModel):
+    """An asset partition that is out of date, and why; `root` if it is so itself, and not only
+    because an upstream is.
+    """
+
+    partition: Text | None = None
+    why: Text
+    root: bool
+
+
 class Asset(AssetNode):
-    """An asset and how it is: `last` is when it was last brought up to date."""
+    """An asset and how it is: `last` is when it was last brought up to date; `stale` are the first
+    of the `stale_count` partitions that are out of date.
+    """
 
     downstream: list[Text]
     last: datetime | None = None
@@ -264,6 +276,8 @@ class Asset(AssetNode):
     partitions: int
     active: list[ActiveStep]
     ended: Ended | None = None
+    stale: list[Stale] = []
+    stale_count: int = 0
 
 
 class Materialization(BaseModel):
@@ -395,17 +409,35 @@ class Done(BaseModel):
     done: Text
 
 
+class Root(BaseModel):
+    """An asset partition that is launched, and why."""
+
+    asset: Text
+    partition: Text | None = None
+    because: Text
+
+
+class Launched(Done):
+    """What is launched for an order: the first of the `root_count` asset partitions asked for."""
+
+    roots: list[Root] = []
+    root_count: int = 0
+
+
 class MaterializeOrder(BaseModel):
     """Launch these assets by hand; `downstream` with what follows from them; `force` whatever holds
-    them back, and though nothing that they read has changed.
+    them back, and though nothing that they read has changed. `stale`: only what is out of date of
+    them (of none: of the whole pipeline); `missing`: only partitions that were never made.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    assets: Annotated[list[str], Field(min_length=1, max_length=1000)]
-    partition: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    assets: Annotated[list[str], Field(max_length=1000)] = []
+    partition: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     downstream: bool = True
     force: bool = False
+    stale: bool = False
+    missing: bool = False
     reason: Annotated[str, Field(max_length=500)] = "launched by hand"
 
 

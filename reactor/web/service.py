@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from reactor.core.decision import Input
+from reactor.core.decision import Input, Materialize
 from reactor.core.engine import Waiting
 from reactor.core.errors import SettingsError
 from reactor.core.graph import Graph
+from reactor.core.plan import Root
 from reactor.core.run import Step
+from reactor.core.stale import Stale
 from reactor.core.state import Hold
 from reactor.metrics import Metrics
 from reactor.ports import Batch, Clock, Sensor
@@ -148,6 +150,14 @@ class Service(Protocol):
 
     def holds(self) -> Sequence[Hold]:
         """The open holds, oldest first."""
+        ...
+
+    async def stale(self) -> Sequence[Stale]:
+        """What is out of date, as of now or very lately; upstreams first."""
+        ...
+
+    async def chosen(self, command: Materialize) -> Mapping[Root, str]:
+        """What an order for what is out of date or missing would launch, each with the reason."""
         ...
 
     def waiting(self, seq: int) -> Sequence[Waiting]:

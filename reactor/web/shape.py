@@ -9,6 +9,7 @@ from typing import Any
 
 from reactor.core.run import ENDED, Step, StepStatus
 from reactor.core.sentence import listed
+from reactor.core.stale import Stale
 from reactor.web import model
 
 Row = Mapping[str, Any]
@@ -16,6 +17,7 @@ Rules = Mapping[str, Row]
 
 ACTIVE_SHOWN = 100
 EVENTS_SHOWN = 20
+STALE_SHOWN = 20
 ASSETS_TOLD = 5
 _ENDED = frozenset(map(str, ENDED))
 _UNSEEN = (str(StepStatus.SKIPPED), str(StepStatus.CANCELLED))
@@ -90,7 +92,12 @@ def firing(row: Row, rule: Row) -> model.Firing:
 
 
 def asset(
-    node: Row, known: Row, live: Sequence[Step], downstream: Sequence[str], now: datetime
+    node: Row,
+    known: Row,
+    live: Sequence[Step],
+    downstream: Sequence[str],
+    out_of_date: Sequence[Stale],
+    now: datetime,
 ) -> model.Asset:
     """An asset: its declaration, what the store knows of it, and its steps that have not ended."""
     made: Row | None = known["materialization"]
@@ -103,6 +110,11 @@ def asset(
         partitions=known["partitions"],
         active=[active(step) for step in live[:ACTIVE_SHOWN]],
         ended=ended(known["step"]),
+        stale=[
+            model.Stale(partition=each.partition, why=each.why, root=each.root)
+            for each in out_of_date[:STALE_SHOWN]
+        ],
+        stale_count=len(out_of_date),
     )
 
 

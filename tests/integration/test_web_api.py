@@ -208,7 +208,9 @@ async def test_a_running_step_is_seen_and_cancelled(web: Running) -> None:
 
 async def test_an_asset_is_launched_by_hand(web: Running) -> None:
     answer = await web.http.post("/api/materialize", json={"assets": ["raw_orders"]})
-    assert (answer.status_code, answer.json()) == (202, {"done": "launched raw_orders"})
+    root = {"asset": "raw_orders", "partition": None, "because": "launched by hand"}
+    told = {"done": "launched raw_orders", "roots": [root], "root_count": 1}
+    assert (answer.status_code, answer.json()) == (202, told)
     (run,) = await _ended(web, "succeeded")
     assert (run["rule"], run["roots"], run["because"]) == (
         "by hand",
@@ -337,7 +339,7 @@ HOSTILE = [
     ("POST", "/api/materialize", b'{"assets": []}'),
     ("POST", "/api/materialize", b'{"assets": ["\\ud800"]}'),
     ("POST", "/api/materialize", b'{"assets": ["revenue"], "partition": ""}'),
-    ("POST", "/api/materialize", b'{"assets": ["revenue"], "force": true}'),
+    ("POST", "/api/materialize", b'{"assets": ["revenue"], "forced": true}'),
     ("POST", "/api/pauses", b'{"kind": "cat", "name": "x", "paused": true}'),
     ("POST", "/api/events", b""),
     ("POST", "/api/events", b"\xff\xfe"),
