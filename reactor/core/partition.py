@@ -159,9 +159,13 @@ class Partitions(Named):
         if value is MISSING or value is None:
             return None, f"{how.told} names no partition"
         key = self.key(value)
-        if key is not None and how.shift:
-            key = self._shifted(key, how.shift)
-        return key, "" if key is not None else self._unnamed(value)
+        if key is None:
+            return None, self._unnamed(value)
+        if how.shift:
+            shifted = self._shifted(key, how.shift)
+            why = f"{key} shifted by {how.shift} is before the first"
+            return shifted, "" if shifted is not None else why
+        return key, ""
 
     def key(self, value: Any) -> str | None:
         """The key that a value names, be it text, a number or a date; None if none."""

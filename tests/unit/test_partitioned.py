@@ -28,6 +28,7 @@ from reactor.core.errors import DefinitionError, Problem
 from reactor.core.event import Event
 from reactor.core.trigger.expression import Trigger, leaves
 from reactor.testing import START, simulate
+from sensors import Schedule
 from tests.unit.core.tap import Tap
 
 A, B = Tap("a"), Tap("b")
@@ -363,6 +364,27 @@ def test_what_is_remembered_survives_a_partition_that_is_added() -> None:
         fingerprint(Dynamic("region").by(field.region)),
     ]
     assert len(set(different)) == len(different)
+
+
+def test_a_burst_goes_on_over_a_restart_that_adds_a_partition() -> None:
+    trigger = A.debounce("1m", max_wait="1h")
+    more = one(trigger, Static("eu", "us", "asia").by(field.region))
+    with simulate(one(trigger)) as sim:
+        sim.emit(event(region="eu"), event(region="asia")).later("30s")
+        sim.restart(more)
+        sim.emit(event(region="eu", n=2), event(region="asia", n=2)).later("2m")
+        fired = {firing.partition: len(firing.causes) for firing in sim.firings}
+        assert fired == {"eu": 2, "asia": 1}
+
+
+def test_a_schedule_brings_yesterday_up_to_date() -> None:
+    shop = one(Schedule("0 6 * * *"), Daily("2020-01-01").by(shift=-1))
+    with simulate(shop) as sim:
+        sim.until(datetime(START.year, START.month, START.day, tzinfo=UTC) + timedelta(days=2))
+        ran = [step.partition for step in sim.steps]
+        days = [firing.at.date() - timedelta(days=1) for firing in sim.firings]
+        assert ran == [f"{day}" for day in days]
+        assert len(ran) >= 1
 
 
 def test_a_graph_has_another_fingerprint_with_other_partitions() -> None:

@@ -136,7 +136,10 @@ def test_a_function_may_answer_a_key_or_a_date() -> None:
 
 def test_a_shift_goes_on_from_what_a_field_says() -> None:
     assert Daily("2026-01-01").by(field.x, shift=-1).of(event({"x": "2026-01-07"})) == "2026-01-06"
-    assert Daily("2026-01-01").by(field.x, shift=-1).of(event({"x": "2026-01-01"})) is None
+    assert Daily("2026-01-01").by(field.x, shift=-1).placed(event({"x": "2026-01-01"})) == (
+        None,
+        "2026-01-01 shifted by -1 is before the first",
+    )
 
 
 @pytest.mark.parametrize(
