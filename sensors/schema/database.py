@@ -19,6 +19,8 @@ from sensors.schema.sqlite import Sqlite
 
 _PATIENCE = 5
 """How many looks in a row may find the database busy before that counts as being down."""
+_STUCK_SECONDS = 60.0
+"""A connection on which nothing comes for so long is dead, although nobody said so."""
 
 
 def catalogue(url: str, tables: Tables) -> Inspected:
@@ -38,7 +40,8 @@ def catalogue(url: str, tables: Tables) -> Inspected:
 class Database:
     """The tables of one database. Every method blocks; `close` may be called from any thread."""
 
-    def __init__(self, catalogue: Inspected, log: Log) -> None:
+    def __init__(self, catalogue: Inspected, log: Log, patience: float = _STUCK_SECONDS) -> None:
+        self.patience = patience
         self._catalogue = catalogue
         self._log = log
         self._lock = Lock()

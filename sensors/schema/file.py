@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -37,6 +38,7 @@ class Files:
     """The files that a path pattern matches. Every method blocks; `close` has nothing to close."""
 
     sure = True
+    patience = math.inf
 
     def __init__(self, pattern: str, log: Log) -> None:
         self._pattern = pattern

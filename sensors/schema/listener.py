@@ -20,6 +20,7 @@ from sensors.schema.postgres import Postgres
 
 _LONGEST_PAUSE = 30.0
 _ECHO_SECONDS = 2.0
+_STUCK_SECONDS = 5.0
 _SESSION = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery()"
 
 
@@ -59,7 +60,8 @@ class Listener:
                 lasted = anyio.current_time() - began
                 failures = 1 if lasted > _LONGEST_PAUSE else failures + 1
                 pause = min(_LONGEST_PAUSE, 0.05 * 2**failures)
-                why = f"the listening connection broke: {' '.join(str(error).split())}"
+                said = " ".join(str(error).split()) or "no answer"
+                why = f"the listening connection broke: {said}"
             self._log.info("schema changes are only polled", why=why, again_in=pause)
             say(why)
             await anyio.sleep(pause)
@@ -108,7 +110,8 @@ def _deaf(found: State) -> str:
 
 
 async def _state(connection: Any) -> State:
-    return state(await (await connection.execute(STATE)).fetchall())
+    with anyio.fail_after(_STUCK_SECONDS):
+        return state(await (await connection.execute(STATE)).fetchall())
 
 
 def _received(connection: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,7 +135,12 @@ class Postgres(Inspected):
         return next((hint for part, hint in _HINTS if part in said), "")
 
     def interrupt(self, driver: Any) -> None:
-        driver.cancel_safe(timeout=1)
+        try:
+            driver.cancel_safe(timeout=1)
+        finally:
+            # A server that does not even cancel may never answer who still waits for it.
+            with socket.socket(fileno=os.dup(driver.fileno())) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def _listed(self, connection: Connection) -> Sequence[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(self._columns)]

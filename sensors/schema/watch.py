@@ -22,8 +22,12 @@ _FAREWELL_SECONDS = 3.0
 class Eye(Protocol):
     """What looks at tables. Every method blocks; `close` also ends a look in another thread.
 
-    `sure` says whether the last look saw how things are.
+    `sure` says whether the last look saw how things are. One that takes longer than `patience`
+    seconds is stuck.
     """
+
+    @property
+    def patience(self) -> float: ...
 
     @property
     def sure(self) -> bool: ...
@@ -130,7 +134,7 @@ class Watching:
             began, asked = anyio.current_time(), self._desk.clock.now()
             # What is hinted at from now on, this look may not see.
             self._hint = anyio.Event()
-            look = await _apart(eye.look, limiter)
+            look = await self._look(eye, limiter)
             first, self._looked = not self._looked, True
             if first:
                 self._tell()
@@ -145,6 +149,15 @@ class Watching:
             # The time of the look counts, so that a change is seen within `every` and one look.
             rest = self._every - (anyio.current_time() - began)
             await self._rest(max(rest, self._every / 10))
+
+    async def _look(self, eye: Eye, limiter: CapacityLimiter) -> Look | None:
+        try:
+            with anyio.fail_after(eye.patience):
+                return await _apart(eye.look, limiter)
+        except TimeoutError as error:
+            raise SensorError(
+                f"no answer within {eye.patience:.0f} s", hint="it is connected to anew"
+            ) from error
 
     async def _rest(self, seconds: float) -> None:
         """Waits so long, or until a hint is due."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +21,9 @@ from sqlalchemy.pool import NullPool
 from reactor.core.errors import SensorError
 from sensors import SchemaChanges
 from sensors.schema.catalogue import Inspected
+from sensors.schema.database import Database, catalogue
 from sensors.schema.pattern import Tables
+from sensors.schema.watch import Watching
 from tests.integration.desk import Recorder, running
 from tests.servers.postgres import Postgres
 
@@ -375,6 +379,46 @@ async def test_cancelling_ends_the_session(url: str, shop: Any) -> None:
     with anyio.fail_after(20):
         while await to_thread.run_sync(sessions):
             await anyio.sleep(0.02)
+
+
+async def test_a_server_that_gives_no_answer_is_down_and_no_thread_waits_for_it(
+    url: str, shop: Any
+) -> None:
+    tables = Tables(("*",))
+    desk = Recorder()
+    database = Database(catalogue(url, tables), desk.log, 1.0)
+    watch = Watching(
+        "shop",
+        desk,
+        lambda: database,
+        pattern=str(tables),
+        every=timedelta(milliseconds=10),
+        baseline="record",
+    )
+    failed: list[SensorError] = []
+
+    async def run() -> None:
+        try:
+            await watch.run()
+        except SensorError as error:
+            failed.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        await desk.looked()
+        [pid] = await shop(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'reactor' AND datname = current_database()"
+        )
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await desk.until(lambda: bool(failed))
+            with anyio.fail_after(20):
+                assert await to_thread.run_sync(database.look, abandon_on_cancel=True) is None
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert "no answer within 1 s" in str(failed[0])
+    assert desk.health[-1] == (False, str(failed[0]))
 
 
 async def test_a_catalogue_that_is_locked_is_waited_for(url: str, shop: Any) -> None:

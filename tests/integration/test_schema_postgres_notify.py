@@ -5,6 +5,8 @@ Most sensors here look once an hour by themselves: what they see, they were told
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -382,6 +384,22 @@ async def test_a_listener_whose_session_is_ended_listens_again_and_looks(
     assert all(why.startswith("only polls: the listening connection broke") for why in broken)
     assert len(broken) == 5
     assert all(well for well, _ in desk.health)
+
+
+async def test_a_listener_that_gets_no_answer_listens_anew(url: str, shop: Session) -> None:
+    install(url)
+    desk = Recorder()
+    async with running(watching(url, every="50ms"), desk):
+        await listening(desk)
+        *_, ear = await sessions(shop)
+        os.kill(ear, signal.SIGSTOP)
+        try:
+            await shop("DROP TABLE orders")
+            await desk.until(lambda: len(desk.events) == 1)
+            await listening(desk, 2)
+        finally:
+            os.kill(ear, signal.SIGCONT)
+    assert (True, "only polls: the listening connection broke: no answer") in desk.health
 
 
 async def test_a_change_made_while_nothing_is_heard_is_found_by_looking(
