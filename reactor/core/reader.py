@@ -3,9 +3,10 @@
 Knows: the lineage of assets, names of tables, sensors that see tables change. Refuses to know: what
 a change means for a reader (breach.py), and what is held because of it (hold.py).
 
-A table that assets read is a name in `Lineage.reads` that is no asset. Each schema sensor of a
-pipeline whose assets read tables has one rule of its own, which nobody wrote: it lets in what
-happens to a table that is read, so that such an event is recorded and has a fate as any other.
+A table that an asset reads is a name in its `Lineage.reads` that is no upstream of it. Each schema
+sensor of a pipeline whose assets read tables has one rule of its own, which nobody wrote: it lets
+in what happens to a table that is read, so that such an event is recorded and has a fate as any
+other.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Readers:
 
     def _found(self, assets: Mapping[str, Asset]) -> Iterator[str]:
         for name, asset in assets.items():
-            lineage = outside(asset.lineage, assets)
+            lineage = outside(asset)
             if lineage is None:
                 continue
             for source in lineage.reads:
@@ -49,11 +50,13 @@ class Readers:
         return self._by_key.get(table_key(table), {})
 
 
-def outside(lineage: Lineage | None, assets: Mapping[str, Asset]) -> Lineage | None:
-    """The lineage as far as it is of tables that no asset makes; None if it is of none."""
+def outside(asset: Asset) -> Lineage | None:
+    """An asset's lineage as far as it is of tables that no asset makes; None if it is of none."""
+    lineage = asset.lineage
     if lineage is None:
         return None
-    reads = {name: columns for name, columns in lineage.reads.items() if name not in assets}
+    above = {upstream.name for upstream in asset.upstream}
+    reads = {name: columns for name, columns in lineage.reads.items() if name not in above}
     return replace(lineage, reads=reads) if reads else None
 
 

@@ -117,6 +117,8 @@ async def test_a_dropped_column_holds_its_readers_until_that_is_acknowledged(
         assert await shop.ended(3) == ["succeeded"] * 3
         assert sorted(shop.ran) == ["mirror", "raw", "report", "revenue"]
         assert await shop.holds(lambda holds: not holds) == []
+        [audit] = await shop.web.service.read.audit(limit=1)
+        assert (audit["action"], audit["target"]) == ("ack", "hold 1")
         [alert] = (await shop.web.http.get("/api/alerts")).json()
         assert alert["text"].endswith("is over: acknowledged: revenue reads total now")
 

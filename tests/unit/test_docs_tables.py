@@ -312,20 +312,26 @@ def test_each_kind_of_news_is_listed_with_what_it_has() -> None:
     assert {row[0]: set(row[1].partition(":")[0].split()) for row in listed.rows} == told
 
 
-def _shop() -> Pipeline:
-    shop = Pipeline("shop", owner="data@shop.example")
+TABLES = SchemaChanges("sqlite:///shop.db")
 
-    @shop.asset(on=FileArrivals("inbox/*.csv"))
+
+def _shop() -> Pipeline:
+    shop = Pipeline("shop", owner="data@shop.example", sensors=[TABLES])
+
+    @shop.asset(on=FileArrivals("inbox/*.csv"), reads={"orders": ["id"]})
     def orders(events: Any) -> None: ...
 
     return shop
 
 
 def _happenings() -> Iterator[News]:
-    """The news of an asset that fails, a pause, a backfill, and an event that came to nothing."""
+    """The news of an asset that fails and is held, a pause, a backfill, and an event that came to
+    nothing.
+    """
     with simulate(_shop()) as sim:
         sim.on("orders").fails()
         sim.emit(FileArrivals("inbox/*.csv").event("inbox/monday.csv")).later("1s")
+        sim.emit(TABLES.event("orders", removed="id")).later("1s")
         for decision in sim.decisions:
             yield from news_of(decision, sim.now)
     paused: Decision = Reactor(_shop().definition().graph).receive(

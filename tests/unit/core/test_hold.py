@@ -197,6 +197,12 @@ def test_an_asset_of_the_same_name_as_a_table_is_no_table() -> None:
     assert play.becomes(LESS).roots == {}
 
 
+def test_an_asset_may_be_called_as_the_table_that_it_reads() -> None:
+    play = Play(graph(reader("orders", AMOUNT), reader("report", None, "orders")))
+    play.becomes(LESS)
+    assert play.held == ["orders", "report"]
+
+
 def test_a_reader_of_a_table_that_was_made_anew_is_launched() -> None:
     play = Play(graph(reader("revenue", AMOUNT)))
     play.becomes(None)
