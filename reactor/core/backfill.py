@@ -34,7 +34,7 @@ def rule_name(id: int) -> str:
     return f"{_HEAD}{id}"
 
 
-def number(rule: str) -> int | None:
+def backfill_of(rule: str) -> int | None:
     """The backfill that a run with this rule belongs to, or None."""
     digits = rule.removeprefix(_HEAD)
     return int(digits) if digits != rule and digits.isdecimal() else None
@@ -69,7 +69,7 @@ class Backfills:
         self._moved: set[int] = set(self._live)
         runs: list[Run] = list(self._state.rows[Table.RUN].values())
         for run in sorted(runs, key=lambda run: run.id):
-            id = number(run.rule)
+            id = backfill_of(run.rule)
             if id in self._live and run.partition is not None:
                 self._follow(id, run.partition, run.id)
 
@@ -161,7 +161,7 @@ class Backfills:
 
     def resumed(self, run: Run) -> None:
         """An operator let an ended run go on: what became of its partition is open again."""
-        id = number(run.rule)
+        id = backfill_of(run.rule)
         row: Backfill | None = self._state.get(Table.BACKFILL, id)
         if id is None or row is None or self._state.get(Table.RUN, run.id) is None:
             return

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reactor.core.asset import Pending
+from reactor.core.backfill import backfill_of
 from reactor.core.graph import Graph
 from reactor.core.link import Place
 from reactor.core.plan import Plan
@@ -91,6 +92,13 @@ class Demands:
     def run(self, id: int) -> Run:
         """A live run's row."""
         return self._state.rows[Table.RUN][(id,)]
+
+    def backfill(self, step: Step) -> int | None:
+        """The backfill for which alone a step is done; None if somebody else waits for it."""
+        if not self._state.rows[Table.BACKFILL]:
+            return None
+        found = [backfill_of(self.run(id).rule) for id in step.runs]
+        return None if None in found else next(iter(found), None)
 
     def reload(self) -> None:
         """Derives everything from the state's rows."""

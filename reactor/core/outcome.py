@@ -17,7 +17,7 @@ from functools import partial
 from reactor.core import alert
 from reactor.core.agenda import Agenda
 from reactor.core.asset import Retry
-from reactor.core.backfill import number
+from reactor.core.backfill import rule_name
 from reactor.core.decision import Effect, Ending, Finished
 from reactor.core.demand import Demands
 from reactor.core.duration import spoken
@@ -213,15 +213,11 @@ class Outcomes:
         self._tell(step, "failed", now, error=error)
         names = list(dict.fromkeys(waiting.asset for waiting, _ in below))
         owner = self._graph.assets[step.asset].owner if step.asset in self._graph.assets else ""
-        fill = self._backfill(step)
-        notice = alert.failed(self._state, step, owner, what, names, now, fill)
+        fill = self._demands.backfill(step)
+        alone = rule_name(fill) if fill is not None else ""
+        notice = alert.failed(self._state, step, owner, what, names, now, alone)
         if notice:
             self.effects.append(notice)
-
-    def _backfill(self, step: Step) -> str:
-        """The backfill for which alone a step is done; empty if somebody else waits for it."""
-        rules = [self._demands.run(id).rule for id in step.runs]
-        return rules[0] if all(number(rule) is not None for rule in rules) else ""
 
     def _tell(self, step: Step, what: str, now: datetime, **about: object) -> None:
         if step.asset not in self._heard:

@@ -25,11 +25,11 @@ from reactor.core.inputs import Inputs, Seen
 from reactor.core.inventory import Inventory
 from reactor.core.outcome import TIMED_OUT, Outcomes
 from reactor.core.plan import Known
-from reactor.core.pool import Pools, Rank
+from reactor.core.pool import Pools, Rank, Room
 from reactor.core.ranges import Ranges, covers
 from reactor.core.run import Attempt, Run, RunStatus, Step, StepStatus
 from reactor.core.stale import CATCH_UP, REMOVED
-from reactor.core.state import Key, State, Table
+from reactor.core.state import Backfill, Key, State, Table
 from reactor.core.wave import Waves
 
 
@@ -61,7 +61,7 @@ class Scheduler:
         steps: Mapping[Key, Step] = self._state.rows[Table.STEP]  # type: ignore[assignment]
         self._waves = Waves(self._graph, steps, self._inputs.places)
         self._demands = Demands(self._graph, self._state, self._waves)
-        self._pools = Pools(self._graph.pools, self._slots)
+        self._pools = Pools(self._graph.pools, self._slots, self._at_once)
         self._agenda = Agenda(self._state.rows[Table.STEP])
         self._outcomes = Outcomes(
             self._graph, self._state, self._inventory, self._waves, self._demands, self._agenda
@@ -70,7 +70,7 @@ class Scheduler:
         for step in self._live():
             self._agenda.enter(step, len(self._waves.needs))
             if step.status is StepStatus.RUNNING:
-                self._pools.count(self._pool(step), 1)
+                self._pools.began(step.id, self._room(step))
             elif step.status is StepStatus.BLOCKED:
                 self._waves.miss(step, self._inputs.absent(step.asset, step.partition))
             elif step.status is StepStatus.PENDING and self._paused(step):
@@ -226,7 +226,7 @@ class Scheduler:
         step: Step | None = self._state.get(Table.STEP, outcome.step)
         if step is None or step.status is not StepStatus.RUNNING or step.tries != outcome.number:
             return
-        self._pools.count(self._pool(step), -1)
+        self._pools.ended(step.id)
         self._outcomes.take(step, outcome, now)
 
     def settle(self, now: datetime) -> None:
@@ -262,7 +262,7 @@ class Scheduler:
             self._waves.miss(step, absent)
             self._waves.refresh([id])
             return
-        self._pools.offer(self._pool(step), self._rank(step))
+        self._pools.offer(self._room(step), self._rank(step))
 
     def _stays_parked(self, step: Step) -> bool:
         """Whether a step is paused; it leaves or joins the line when that has changed."""
@@ -280,9 +280,14 @@ class Scheduler:
         own = self._graph.assets[step.asset].priority
         return (-(priority + own), step.created, self._graph.place[step.asset], step.id)
 
-    def _pool(self, step: Step) -> str | None:
+    def _room(self, step: Step) -> Room:
         asset = self._graph.assets.get(step.asset)
-        return asset.pool if asset else None
+        return asset.pool if asset else None, self._demands.backfill(step)
+
+    def _at_once(self, backfill: int) -> int:
+        """How many steps of a backfill may run; one that has ended keeps none back."""
+        row: Backfill | None = self._state.get(Table.BACKFILL, backfill)
+        return row.limit if row is not None else self._slots
 
     def _start_if_it_may(self, id: int, now: datetime) -> None:
         step = self._waves.step(id) if id in self._waves.needs else None
@@ -313,7 +318,7 @@ class Scheduler:
         self._state.put(Table.STEP, (step.id,), running)
         attempt = Attempt(step.id, running.tries, now)
         self._state.put(Table.ATTEMPT, (step.id, running.tries), attempt)
-        self._pools.count(asset.pool, 1)
+        self._pools.began(step.id, self._room(step))
         self._agenda.enter(running, len(self._waves.needs))
         self._waves.started(running)
         self._demands.claimed(step.id)

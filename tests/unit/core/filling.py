@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reactor.core.backfill import number
+from reactor.core.backfill import backfill_of
 from reactor.core.decision import Order, RetryBackfill, SetBackfill, StartBackfill
 from reactor.core.run import Run
 from reactor.core.state import Backfill, Table
@@ -36,7 +36,7 @@ class Filling(Stage):
 
     def of_backfill(self, id: int) -> list[Run]:
         """The runs that it launched, oldest first."""
-        return [run for run in self.runs if number(run.rule) == id]
+        return [run for run in self.runs if backfill_of(run.rule) == id]
 
     @property
     def partitions(self) -> list[str | None]:

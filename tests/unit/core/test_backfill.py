@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reactor.core.asset import Asset, Upstream
 from reactor.core.decision import Ending, Finished, StartBackfill
 from reactor.core.field import field
 from reactor.core.graph import Graph
+from reactor.core.window import Daily, Monthly
 from tests.unit.core.filling import Filling
 from tests.unit.core.stage import drawn, rule
 
@@ -254,3 +256,37 @@ def test_a_partition_whose_input_nobody_makes_has_failed_and_takes_no_place() ->
     stage.all_end()
     assert stage.told_of(2) == "failed 2/2, failed d1"
     assert stage.of("clean")[0].note == "clean waits for raw, which is not materialized"
+
+
+def test_its_steps_take_no_more_slots_than_its_limit_however_wide_it_is() -> None:
+    stage = Filling(drawn("raw, a(raw), b(raw), c(raw)", rule("raw", partition=field.part)))
+    stage.fill("raw", *DAYS, limit=2)
+    stage.ends("raw")
+    assert [(s.asset, s.partition) for s in stage.running_starts()] == [("raw", "d2"), ("a", "d1")]
+    stage.fire("raw", part="d9")
+    stage.ends("raw")
+    assert len(stage.running) == 3
+    while stage.going:
+        stage.ends(next(iter(stage.going)))
+        wanted = [set(stage.step(start.step).runs) for start in stage.running_starts()]
+        ours = {run.id for run in stage.of_backfill(1)}
+        assert sum(runs <= ours for runs in wanted) <= 2
+    assert stage.told_of(1) == "succeeded 5/5"
+
+
+def test_days_that_are_launched_together_make_their_month_once() -> None:
+    days = Daily("2026-01-01")
+    graph = Graph.of(
+        "shop",
+        [
+            Asset("raw", partitions=days),
+            Asset("monthly", (Upstream("raw"),), partitions=Monthly("2026-01")),
+        ],
+        [],
+    )
+    stage = Filling(graph)
+    keys = days.between("2026-01-01", "2026-02-02")
+    stage.fill("raw", *keys, limit=100)
+    stage.all_end()
+    assert stage.told_of(1) == "succeeded 33/33"
+    assert [s.partition for s in stage.starts if s.asset == "monthly"] == ["2026-01", "2026-02"]

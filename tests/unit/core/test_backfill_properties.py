@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.core.backfill import number
+from reactor.core.backfill import backfill_of
 from reactor.core.decision import (
     Decision,
     Input,
@@ -76,7 +76,7 @@ class Backfilling(World, Filling):
                 super().act(min(action, 12))
 
     def resume(self, run: int) -> Decision:
-        id = number(self.run(run).rule)
+        id = backfill_of(self.run(run).rule)
         if id is not None:
             self.resumed.add(id)
         return super().resume(run)
