@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reactor.core.window import Windows as Windows
     from reactor.pipeline import Output as Output
     from reactor.pipeline import Pipeline as Pipeline
+    from reactor.sql.version import table_version as table_version
 
 _HOMES = {
     "All": "reactor.core.mapping",
@@ -56,6 +57,7 @@ _HOMES = {
     "at_least": "reactor.core.trigger.expression",
     "field": "reactor.core.field",
     "meta": "reactor.core.field",
+    "table_version": "reactor.sql.version",
 }
 
 __all__ = [
@@ -81,6 +83,7 @@ __all__ = [
     "at_least",
     "field",
     "meta",
+    "table_version",
 ]
 
 

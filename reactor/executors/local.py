@@ -16,6 +16,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "thread": ("reactor.executors.thread", "ThreadExecutor"),
     "process": ("reactor.executors.process", "ProcessExecutor"),
     "command": ("reactor.executors.command", "CommandExecutor"),
+    "sql": ("reactor.sql.run", "SqlExecutor"),
 }
 
 

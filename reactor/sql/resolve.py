@@ -40,9 +40,7 @@ class Resolver(Froms):
         found = self._query(query, Scope({}))
         derives: dict[str, Origins] | None = {}
         if self._dialect == "duckdb":
-            if found.open:
-                # Where a star has a column of that name, this one gets a number.
-                derives = {f"{name}_1": origins for name, origins in found.columns if name}
+            derives = _collided(found) if found.open else derives
             found = found.numbered()
         for name, origins in found.columns:
             derives[name] = derives.get(name, NONE) | origins
@@ -346,3 +344,16 @@ class Resolver(Froms):
             return None
         at = int(node.name) - 1
         return listed[at] if 0 <= at < len(listed) else union(listed)
+
+
+def _collided(found: Relation) -> dict[str, Origins]:
+    """The columns of which a star may bring another of the same name: one of them gets a number."""
+    names = [name for name, _ in found.columns if name]
+    derives: dict[str, Origins] = {}
+    for name in dict.fromkeys(names):
+        brought = {(source, name) for source, out in found.open.items() if name not in out}
+        if brought:
+            both = (found.named(name) or NONE) | brought
+            numbered = [f"{name}_{number}" for number in range(1, names.count(name) + 1)]
+            derives |= dict.fromkeys([name, *numbered], both)
+    return derives
