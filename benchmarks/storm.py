@@ -32,7 +32,7 @@ from reactor.core.reactor import Reactor
 from reactor.core.run import Step
 from reactor.core.state import Table
 
-EVENTS, ASSETS = 1_000_000, 1_000
+EVENTS, ASSETS, LAYERS = 1_000_000, 1_000, 5
 PER_PLACE = 3
 """Live steps of an asset partition: one that runs, one pending, one behind."""
 
@@ -123,7 +123,7 @@ def measure() -> Iterator[Figure]:
 
 def main() -> None:
     events, size = map(int, sys.argv[1:])
-    storm = Storm(layered(size))
+    storm = Storm(layered(size, layers=LAYERS))
     gc.collect()
     before = resident()
     grown = 0
