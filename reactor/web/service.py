@@ -129,7 +129,8 @@ class Service(Protocol):
         """The declared graph, as plain data, in the order of declaration.
 
         `assets`: `name`, `upstream`, `owner`, `doc`, `group`, `rules` (that launch it), `paused`,
-        `held` (by what, if it is);
+        `held` (by what, if it is), `partitioned` (by what, as text), `mapping` (of upstreams, where
+        it is not the same key);
         `sensors`: `name`, `kind`, `address` (without credentials); `rules`: `name`, `trigger` (as
         text), `sensors`, `after` (assets whose events it listens to), `assets`, `paused`,
         `observe`, `implicit` (it launches those of its assets that read what changed).
