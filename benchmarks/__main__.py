@@ -9,12 +9,29 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import latency, matching, remembering, schema, simulating, standby, throughput
+from benchmarks import (
+    durable,
+    latency,
+    matching,
+    planning,
+    remembering,
+    schema,
+    simulating,
+    standby,
+    stepping,
+    storm,
+    throughput,
+)
 from benchmarks.figure import Figure, publish
 from tests.servers import kafka
 
 RESULTS = Path(__file__).with_name("results.json")
-NAMES = ("latency", "schema", "throughput", "standby", "matching", "remembering", "simulating")
+ALONE = (matching, remembering, simulating, stepping, planning, storm)
+"""What needs neither a folder nor a server."""
+NAMES = (
+    *("latency", "schema", "throughput", "standby", "durable"),
+    *(each.__name__.rpartition(".")[2] for each in ALONE),
+)
 
 
 def main() -> None:
@@ -46,7 +63,9 @@ def _figures(names: list[str], folder: Path) -> Iterator[Figure]:
         yield from schema.measure(folder / "schema")
     if "standby" in names:
         yield from standby.measure(folder / "standby")
-    for each in (matching, remembering, simulating):
+    if "durable" in names:
+        yield from durable.measure(folder / "durable")
+    for each in ALONE:
         if each.__name__.rpartition(".")[2] in names:
             yield from each.measure()
 
