@@ -48,4 +48,5 @@ class Decoding:
                 return True
             await anyio.sleep(delay)
             delay = min(delay * 2, self._pace.last_retry)
+        self._health.lack("")
         return False

@@ -29,6 +29,8 @@ PATIENCE = 10.0
 """How long an answer may take, in seconds."""
 CONNECTIONS = 8
 """How many questions are asked at once."""
+_IDLE_SECONDS = 2.0
+"""How long a connection is kept: less than any server keeps it, so that none is found closed."""
 _MOST_REFERENCES = 1000
 _NOT_THERE = frozenset({40401, 40402, 40403})
 """A subject, a version, a schema. A 404 without one of them comes from something else."""
@@ -200,7 +202,7 @@ async def connected(access: Access, patience: float = PATIENCE) -> AsyncIterator
         auth=auth,
         verify=await to_thread.run_sync(_trust, access),
         timeout=patience,
-        limits=httpx.Limits(max_connections=CONNECTIONS),
+        limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=_IDLE_SECONDS),
     ) as http:
         yield Client(access, http, patience)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 import jsonschema_rs
 from pydantic_core import from_json
@@ -32,7 +32,8 @@ def reader(resolved: Resolved) -> Read:
 
     Raises: ValueError if it is no schema.
     """
-    schema, others = from_json(resolved.schema.text), _parsed(resolved)
+    schema = from_json(resolved.schema.text)
+    others = _parsed(resolved, schema)
     registry = jsonschema_rs.Registry(list(others.items())) if others else None
     validator = jsonschema_rs.validator_for(
         schema, registry=registry, offline=True, mask="the value"
@@ -52,14 +53,24 @@ def _read(errors: Callable[[Any], Any], value: bytes) -> bytes:
     return dumped(found) if MARK in value else value
 
 
-def _parsed(resolved: Resolved) -> dict[str, Any]:
-    return {name: from_json(text) for name, text in resolved.others.items()}
+def _parsed(resolved: Resolved, schema: Any) -> dict[str, Any]:
+    """What is referred to, by its name, and by what that name means within the schema."""
+    base = _id(schema)
+    found: dict[str, Any] = {}
+    for name, text in resolved.others.items():
+        found[name] = found[urljoin(base, name)] = from_json(text)
+    return found
+
+
+def _id(document: Any) -> str:
+    found = document.get("$id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def table(resolved: Resolved) -> TableSchema:
     """The properties of an object, those of nested objects too; `value` if it is no object."""
     document = from_json(resolved.schema.text)
-    look = _Look(_parsed(resolved))
+    look = _Look(_parsed(resolved, document))
     found = Columns()
     node = look.at(document, document)
     if node.properties:
@@ -157,7 +168,7 @@ class _Look:
     def _referred(self, reference: str, document: Any, depth: int) -> _Node:
         name, _, pointer = reference.partition("#")
         if name:
-            document = self._others.get(name)
+            document = self._others.get(name) or self._others.get(urljoin(_id(document), name))
         target = document
         for step in filter(None, unquote(pointer).split("/")):
             key = step.replace("~1", "/").replace("~0", "~")

@@ -1,15 +1,18 @@
 """`SchemaRegistry` as a value: where it leads, what it is called, its test events."""
 
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 import sensors.registry
+from reactor import Pipeline
 from reactor.core.errors import SensorError, SensorRefused
 from reactor.core.field import field
 from reactor.core.predicate import predicate_of
+from reactor.review import mistakes
 from sensors import KafkaTopic, SchemaRegistry
 
 NO_DESK: Any = None
@@ -104,6 +107,26 @@ def test_without_the_extra_it_is_said_which_one_is_needed(
     for use in (lambda: REGISTRY.open(NO_DESK), REGISTRY.schemas):
         with pytest.raises(SensorRefused, match=rf"needs {library}.*\[registry\]"):
             use()
+
+
+def test_what_rules_ask_is_compared_with_the_model_as_for_any_topic() -> None:
+    class Order(BaseModel):
+        amount: Decimal
+        region: str
+
+    orders = KafkaTopic("orders", schema=REGISTRY, model=Order)
+    shop = Pipeline("shop")
+
+    @shop.asset
+    def launched() -> None: ...
+
+    shop.rule(orders.where(field.amont > 1), launched, name="a")
+    shop.rule(orders.where(field.region > 5), launched, name="b")
+    shop.rule(REGISTRY.where(field.braking == "yes"), launched, name="c")
+    amont, region, braking = (problem.what for problem in mistakes(shop.definition()))
+    assert "has no amont" in amont
+    assert "compares text with a number" in region
+    assert "has no braking" in braking
 
 
 def test_a_topic_of_plain_bytes_has_no_use_for_a_schema() -> None:

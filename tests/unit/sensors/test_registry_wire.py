@@ -19,7 +19,7 @@ from reactor.core.errors import SensorError
 from reactor.typed import dumped, revived
 from sensors import KafkaTopic, SchemaRegistry
 from sensors.registry.schema import Resolved, Schema, Undecodable, Unusable
-from sensors.registry.wire import reader, schema_id
+from sensors.registry.wire import reader, schema_id, table
 
 NODE: Any = {
     "type": "record",
@@ -144,6 +144,18 @@ def test_what_json_says_of_its_own_is_not_taken_for_ours() -> None:
     read_json = reader(Resolved(Schema("JSON", "{}")))
     for text in ('{"$decimal": "no number"}', '{"$map": {"$uuid": "x"}}', '[{"$bytes": "!"}]'):
         assert TOPIC.restore(read_json(text.encode())) == json.loads(text)
+
+
+@pytest.mark.parametrize("base", [{}, {"$id": "http://shop.example/schemas/order.json"}])
+@pytest.mark.parametrize("name", ["city.json", "http://shop.example/schemas/city.json"])
+def test_a_json_schema_refers_to_others_by_name(base: dict[str, str], name: str) -> None:
+    schema = {**base, "properties": {"city": {"$ref": name}}}
+    city = '{"properties": {"zip": {"type": "string"}}}'
+    resolved = Resolved(Schema("JSON", json.dumps(schema)), {name: city})
+    assert [one.name for one in table(resolved).columns] == ["city", "city.zip"]
+    assert reader(resolved)(b'{"city": {"zip": "10115"}}')
+    with pytest.raises(Undecodable, match=r"city\.zip"):
+        reader(resolved)(b'{"city": {"zip": 10115}}')
 
 
 def test_a_json_schema_fetches_nothing_from_elsewhere() -> None:
