@@ -212,7 +212,7 @@ class Intake:
                 return
             lasted = (self.clock.now() - began).total_seconds()
             failures = 0 if lasted > LONGEST_PAUSE else failures + 1
-            pause = min(LONGEST_PAUSE, 0.1 * 2**failures) * random.uniform(0.7, 1.0)
+            pause = backoff(failures) * random.uniform(0.7, 1.0)
             if why:
                 self.set_up(post, False, why)
                 self._log.warning("sensor starts again", sensor=post.name, why=why, seconds=pause)
@@ -272,6 +272,12 @@ class Intake:
                     self._log.debug(
                         "sensor did not note a batch", sensor=post.name, error=repr(error)
                     )
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: doubling, at most half a minute."""
+    # Bounded before it is a power: a sensor may be down for days.
+    return min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 16))
 
 
 def _later(known: datetime | None, upto: datetime) -> datetime:
