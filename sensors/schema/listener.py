@@ -20,7 +20,7 @@ from sensors.schema.postgres import Postgres
 
 _LONGEST_PAUSE = 30.0
 _ECHO_SECONDS = 2.0
-_STUCK_SECONDS = 5.0
+_STUCK_SECONDS = 6.0
 _SESSION = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery()"
 
 
@@ -35,6 +35,7 @@ class Listener:
         self._database = database
         self._log = log
         self._check = check
+        self._why = ""
 
     async def listen(self, hint: Callable[[], None], say: Callable[[str], None]) -> None:
         """Calls `hint` when something may have changed, until cancelled.
@@ -59,10 +60,12 @@ class Listener:
             except (driver.Error, OSError) as error:
                 lasted = anyio.current_time() - began
                 failures = 1 if lasted > _LONGEST_PAUSE else failures + 1
-                pause = min(_LONGEST_PAUSE, 0.05 * 2**failures)
+                pause = min(_LONGEST_PAUSE, 0.05 * 2 ** min(failures, 16))
                 said = " ".join(str(error).split()) or "no answer"
                 why = f"the listening connection broke: {said}"
-            self._log.info("schema changes are only polled", why=why, again_in=pause)
+            if why != self._why:
+                self._log.info("schema changes are only polled", why=why)
+            self._why = why
             say(why)
             await anyio.sleep(pause)
 
@@ -76,29 +79,38 @@ class Listener:
         """Listens on one connection; answers why nothing can be heard on it."""
         connection = await driver.AsyncConnection.connect(**arguments)
         try:
-            found = await _state(connection)
-            if why := _deaf(found):
-                return why
-            [(pid, standby)] = await (await connection.execute(_SESSION)).fetchall()
-            if standby:
-                return "the database is a standby, which cannot be listened to"
-            if pid != connection.info.backend_pid and not await _echo(driver, arguments):
-                return "a pooler before the database does not pass notifications on"
             connection.add_notify_handler(lambda _: hint())
-            await connection.execute(f"LISTEN {CHANNEL}")
-            self._log.info("listening for schema changes", note=found.value)
+            with anyio.fail_after(_STUCK_SECONDS):
+                if why := await self._begun(driver, arguments, connection):
+                    return why
+            self._why = ""
             say("")
             hint()
-            while not (why := _deaf(found)):
+            while not why:
                 with anyio.move_on_after(self._check):
                     while True:
                         await anyio.wait_readable(connection.fileno())
                         if _received(connection):
                             hint()
-                found = await _state(connection)
+                with anyio.fail_after(_STUCK_SECONDS):
+                    why = _deaf(await _state(connection))
             return why
         finally:
             await connection.close()
+
+    async def _begun(self, driver: Any, arguments: dict[str, Any], connection: Any) -> str:
+        """Has the connection listen, or answers why that would be of no use."""
+        found = await _state(connection)
+        if why := _deaf(found):
+            return why
+        [(pid, standby)] = await (await connection.execute(_SESSION)).fetchall()
+        if standby:
+            return "the database is a standby, which cannot be listened to"
+        if pid != connection.info.backend_pid and not await _echo(driver, arguments):
+            return "a pooler before the database does not pass notifications on"
+        await connection.execute(f"LISTEN {CHANNEL}")
+        self._log.info("listening for schema changes", note=found.value)
+        return ""
 
 
 def _deaf(found: State) -> str:
@@ -110,8 +122,7 @@ def _deaf(found: State) -> str:
 
 
 async def _state(connection: Any) -> State:
-    with anyio.fail_after(_STUCK_SECONDS):
-        return state(await (await connection.execute(STATE)).fetchall())
+    return state(await (await connection.execute(STATE)).fetchall())
 
 
 def _received(connection: Any) -> int:
