@@ -12,7 +12,7 @@ that would wait for an input that nobody makes is cancelled, so that it takes no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -227,26 +227,30 @@ class Backfills:
             self._follow(id, partition, others[-1])
             return
         row = self._rows()[(id,)]
-        self._put(_counted(row, partition, run.status is RunStatus.SUCCEEDED))
+        failed = [] if run.status is RunStatus.SUCCEEDED else [partition]
+        self._put(_counted(row, [partition], failed))
 
     def _top_up(self, id: int, now: datetime) -> bool:
         before = row = self._rows()[(id,)]
-        live = self._live[id]
+        live, following = self._live[id], row.next
+        lost: list[str] = []
         launched = False
         while (
             row.status is BackfillStatus.RUNNING
-            and row.next < len(row.partitions)
+            and following < len(row.partitions)
             and len(live) < row.limit
         ):
-            partition = row.partitions[row.next]
-            row = replace(row, next=row.next + 1)
+            partition = row.partitions[following]
+            following += 1
             going = self._line.going(rule_name(id), partition)
             run = going[-1] if going else self._launch(row, partition, now)
             if run is None:
-                row = _counted(row, partition, False)
+                lost.append(partition)
             else:
                 self._follow(id, partition, run)
                 launched = True
+        if following > row.next:
+            row = replace(_counted(row, lost, lost), next=following)
         if not live:
             row = _over(row, now)
         if row is not before:
@@ -260,9 +264,9 @@ class Backfills:
         return launched
 
 
-def _counted(row: Backfill, partition: str, well: bool) -> Backfill:
-    """The backfill with one more partition that ended."""
-    return replace(row, done=row.done + 1, failed=row.failed if well else (*row.failed, partition))
+def _counted(row: Backfill, ended: Sequence[str], failed: Sequence[str]) -> Backfill:
+    """The backfill with more partitions that ended, and those of them that failed."""
+    return replace(row, done=row.done + len(ended), failed=(*row.failed, *failed))
 
 
 def _over(row: Backfill, now: datetime) -> Backfill:

@@ -256,7 +256,9 @@ def _changes(changes: Iterable[Change], named: Named) -> Iterator[Write]:
 
 def _same_partitions(before: Backfill | None, after: Backfill) -> bool:
     """Whether the partitions, which may be many, need not be written again."""
-    return before is not None and before.partitions == after.partitions
+    if before is None:
+        return False
+    return before.partitions is after.partitions or before.partitions == after.partitions
 
 
 def _runs(changes: Sequence[Change], named: Named) -> Iterator[Write]:
