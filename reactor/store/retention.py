@@ -227,7 +227,7 @@ def _plan_fates(connection: sa.Connection, sweep: Sweep, found: Plan) -> None:
 def _others(connection: sa.Connection, plan: Plan) -> tuple[int, bool]:
     """Rows that nothing refers to, oldest first. Returns how many, and whether a kind was full."""
     history, raised, dead = schema.materialization_history, schema.raised, schema.dead_letter
-    alert, firing = schema.alert, schema.firing
+    alert, firing, hold = schema.alert, schema.firing, schema.hold
     runless = firing.c.run.is_(None)
     settled = dead.c.status.in_(("replayed", "dropped"))
     counts = [
@@ -236,6 +236,7 @@ def _others(connection: sa.Connection, plan: Plan) -> tuple[int, bool]:
         _oldest(connection, history.c.id, history.c.at < plan.before_runs, plan.limit),
         _oldest(connection, firing.c.id, firing.c.at < plan.before_runs, plan.limit, runless),
         connection.execute(sa.delete(alert).where(alert.c.resolved < plan.before_runs)).rowcount,
+        connection.execute(sa.delete(hold).where(hold.c.closed < plan.before_runs)).rowcount,
     ]
     return sum(counts), plan.limit in counts
 
