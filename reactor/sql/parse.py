@@ -48,7 +48,7 @@ def parsed(sql: str, dialect: str = "") -> Query:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = str(first.get("highlight") or "")
-        what = str(first.get("description") or error).rstrip(".")
+        what = str(first.get("description") or error).rstrip(".").rpartition(" / ")[2]
         if what.startswith("Required keyword"):
             what = "Something is missing here"
         said = f"{what[:1].lower()}{what[1:]}{f', at {near!r}' if near else ''}"

@@ -1,0 +1,1 @@
+select id as buyer_id, name, town from {{ ref('raw_buyers') }}
