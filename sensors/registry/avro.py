@@ -169,6 +169,7 @@ class _Shape:
 
     def __init__(self, named: Named) -> None:
         self._named = named
+        self._empties: dict[str, bool] = {}
 
     def recursive(self, schema: Any) -> bool:
         """Whether values may be nested without a bound."""
@@ -176,9 +177,7 @@ class _Shape:
 
     def takes_no_bytes_for_ever(self, schema: Any) -> bool:
         """Whether it has an array whose items take no bytes, so that any number of them fits."""
-        return any(
-            _kind(one) == "array" and self._empty(one["items"], ()) for one in self._all(schema)
-        )
+        return any(_kind(one) == "array" and self._empty(one["items"]) for one in self._all(schema))
 
     def _circular(self, schema: Any, inside: tuple[str, ...], done: set[str]) -> bool:
         schema = _known(schema, self._named)
@@ -207,7 +206,7 @@ class _Shape:
             yield one
             left += _parts(one)
 
-    def _empty(self, schema: Any, inside: tuple[str, ...]) -> bool:
+    def _empty(self, schema: Any) -> bool:
         schema = _known(schema, self._named)
         kind = _kind(schema)
         if kind == "fixed":
@@ -215,9 +214,11 @@ class _Shape:
         if kind not in _RECORDS:
             return kind == "null"
         name = schema["name"]
-        return name not in inside and all(
-            self._empty(one, (*inside, name)) for one in _parts(schema)
-        )
+        if name not in self._empties:
+            # A record within itself takes bytes, or it would never end.
+            self._empties[name] = False
+            self._empties[name] = all(map(self._empty, _parts(schema)))
+        return self._empties[name]
 
 
 def _parts(schema: Any) -> list[Any]:

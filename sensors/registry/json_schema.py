@@ -21,10 +21,11 @@ from pydantic_core import from_json
 from reactor.core.contract import TableSchema
 from reactor.typed import MARK, dumped
 from sensors.registry.columns import ANY, VALUE, Columns, either
-from sensors.registry.schema import Read, Resolved, Undecodable
+from sensors.registry.schema import Read, Resolved, Undecodable, Unusable
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 _DEEPEST = 50
+_MOST_STEPS = 20_000
 
 
 def reader(resolved: Resolved) -> Read:
@@ -136,25 +137,33 @@ class _Look:
 
     def __init__(self, others: Mapping[str, Any]) -> None:
         self._others = others
+        self._steps = 0
 
-    def at(self, schema: Any, document: Any, depth: int = 0) -> _Node:
-        """What a value that fits a schema may be."""
-        if not isinstance(schema, dict) or depth > _DEEPEST:
+    def at(self, schema: Any, document: Any, inside: tuple[int, ...] = ()) -> _Node:
+        """What a value that fits a schema may be; what it says of itself says nothing more.
+
+        Raises: Unusable if that takes too long to find out.
+        """
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            raise Unusable("it is too intricate to be told in columns")
+        if not isinstance(schema, dict) or id(schema) in inside or len(inside) > _DEEPEST:
             return _Node(null=True)
-        parts = [self._plain(schema, document, depth)] if _says_something(schema) else []
+        inside = (*inside, id(schema))
+        parts = [self._plain(schema, document, inside)] if _says_something(schema) else []
         if isinstance(reference := schema.get("$ref"), str):
-            parts.append(self._referred(reference, document, depth))
-        parts += [self.at(one, document, depth + 1) for one in _listed(schema, "allOf")]
+            parts.append(self._referred(reference, document, inside))
+        parts += [self.at(one, document, inside) for one in _listed(schema, "allOf")]
         for word in ("anyOf", "oneOf"):
             if choices := _listed(schema, word):
-                nodes = [self.at(one, document, depth + 1) for one in choices]
+                nodes = [self.at(one, document, inside) for one in choices]
                 parts.append(reduce(_Node.or_, nodes))
         return reduce(_Node.and_, parts) if parts else _Node(null=True)
 
-    def _plain(self, schema: Mapping[str, Any], document: Any, depth: int) -> _Node:
+    def _plain(self, schema: Mapping[str, Any], document: Any, inside: tuple[int, ...]) -> _Node:
         types, null = _types(schema)
         if "array" in types and isinstance(items := schema.get("items"), dict):
-            item = self.at(items, document, depth + 1)
+            item = self.at(items, document, inside)
             inner = either([*(item.types or {ANY}), *(["null"] if item.null else [])])
             types = types - {"array"} | {f"array<{inner}>"}
             return _Node(types, null, item.properties)
@@ -165,7 +174,7 @@ class _Look:
         found = {name: ((_Place(one, document),), name in must) for name, one in properties}
         return _Node(types, null, found)
 
-    def _referred(self, reference: str, document: Any, depth: int) -> _Node:
+    def _referred(self, reference: str, document: Any, inside: tuple[int, ...]) -> _Node:
         name, _, pointer = reference.partition("#")
         if name:
             document = self._others.get(name) or self._others.get(urljoin(_id(document), name))
@@ -173,7 +182,7 @@ class _Look:
         for step in filter(None, unquote(pointer).split("/")):
             key = step.replace("~1", "/").replace("~0", "~")
             target = target.get(key) if isinstance(target, dict) else None
-        return self.at(target, document, depth + 1)
+        return self.at(target, document, inside)
 
 
 def _says_something(schema: Mapping[str, Any]) -> bool:

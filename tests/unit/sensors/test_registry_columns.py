@@ -232,6 +232,26 @@ def test_a_schema_that_multiplies_is_given_up() -> None:
         columns("AVRO", inner)
 
 
+def test_a_schema_of_any_json_value_is_described_once() -> None:
+    value = {
+        "anyOf": [
+            {"type": ["string", "null"]},
+            {"type": "array", "items": {"$ref": "#/$defs/value"}},
+        ]
+    }
+    schema = {"properties": {"v": {"$ref": "#/$defs/value"}}, "$defs": {"value": value}}
+    assert listed(columns("JSON", schema)) == {"v": "array<any | null> | string?"}
+
+
+@pytest.mark.parametrize("word", ["anyOf", "oneOf", "allOf"])
+def test_a_schema_of_which_each_step_doubles_is_given_up(word: str) -> None:
+    defs: dict[str, Any] = {"d40": {"type": "string"}}
+    for at in range(40):
+        defs[f"d{at}"] = {word: [{"$ref": f"#/$defs/d{at + 1}"}, {"$ref": f"#/$defs/d{at + 1}"}]}
+    with pytest.raises(Unusable, match="too intricate"):
+        columns("JSON", {"$ref": "#/$defs/d0", "$defs": defs})
+
+
 WORDS = (
     "type properties items $ref allOf anyOf required enum const format"
     " name fields symbols size aliases logicalType"

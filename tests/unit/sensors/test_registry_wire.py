@@ -26,6 +26,11 @@ NODE: Any = {
     "name": "Node",
     "fields": [{"name": "next", "type": ["null", "Node"]}],
 }
+NESTED: Any = "null"
+"""Records of two records each, forty deep, in which there is nothing."""
+for _at in range(40):
+    _fields = [{"name": "a", "type": NESTED}, {"name": "b", "type": f"R{_at - 1}"}]
+    NESTED = {"type": "record", "name": f"R{_at}", "fields": _fields[: 2 if _at else 1]}
 ORDER: Any = {
     "type": "record",
     "name": "Order",
@@ -208,6 +213,7 @@ def test_nesting_beyond_what_is_sane_is_an_error_of_the_value(depth: int) -> Non
         "null",
         {"type": "fixed", "name": "F", "size": 0},
         {"type": "record", "name": "R", "fields": [{"name": "a", "type": "null"}]},
+        NESTED,
     ],
 )
 def test_a_schema_by_which_five_bytes_make_billions_is_not_used(items: Any) -> None:
