@@ -12,7 +12,7 @@ made again holds other values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,6 +23,9 @@ TABLE: Final = "*"
 """The name of what is a matter of the whole table: whether it is there."""
 KEY: Final = "()"
 """The name of what its key is."""
+
+_SOME = "a table"
+"""What is there, where its source cannot tell one table from a later one of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +93,16 @@ def judge(
             known[move.name] = replace(move.before, said=move.said)
         elif _undoes(move, fact):
             del known[move.name]
-            if move.name == TABLE or move.number != fact.number:
+            if _anew(move, fact):
                 renewed.append(fact)
             continue
         elif move.said:
             known[move.name] = replace(fact, said=move.said)
         renewed.append(move.before)
     if any(fact.said for fact in known.values()):
-        return Judgement(tuple(known.values()), _touched(reader, table, renewed))
+        return Judgement(tuple(known.values()), renews(reader, table, renewed))
     # Nothing of it is broken: what it has not seen yet is what came before and stayed.
-    return Judgement((), _touched(reader, table, [*known.values(), *renewed]))
+    return Judgement((), renews(reader, table, [*known.values(), *renewed]))
 
 
 def still(reader: Lineage, table: str, facts: Iterable[Fact]) -> tuple[Fact, ...]:
@@ -108,32 +111,42 @@ def still(reader: Lineage, table: str, facts: Iterable[Fact]) -> tuple[Fact, ...
     return left if any(fact.said for fact in left) else ()
 
 
-def _concerned(fact: Fact) -> Columns:
-    return ALL if fact.name == TABLE else frozenset(fact.columns)
-
-
-def _touched(reader: Lineage, table: str, facts: list[Fact]) -> Columns:
+def renews(reader: Lineage, table: str, facts: Sequence[Fact]) -> Columns:
+    """The reader's own columns that change with what the facts are of."""
     if any(fact.name == TABLE for fact in facts):
         return touched(reader, {table: ALL})
     return touched(reader, {table: frozenset(name for fact in facts for name in fact.columns)})
 
 
+def _concerned(fact: Fact) -> Columns:
+    return ALL if fact.name == TABLE else frozenset(fact.columns)
+
+
 def _undoes(move: Move, fact: Fact) -> bool:
     """Whether all is as it was; another column of the same name is so only if it came anew."""
+    if move.name == TABLE:
+        return move.now is not None
     if move.now != fact.was:
         return False
     return move.number == fact.number or move.before.was is None
+
+
+def _anew(move: Move, fact: Fact) -> bool:
+    """Whether what is as it was holds other data: it is another one of the same name."""
+    if move.name == TABLE:
+        return move.now != fact.was or move.now == _SOME
+    return move.number != fact.number
 
 
 def _moves(change: Change, before: TableSchema | None, after: TableSchema | None) -> Iterator[Move]:
     said = str(change) if change.breaking else ""
     match change.kind:
         case "table_dropped" | "table_renamed":
-            yield Move(Fact(TABLE, "table"), None, said=said)
+            yield Move(Fact(TABLE, _identity(before)), None, said=said)
             for column in before.columns if before else ():
                 yield _of(column.name, before, None, said)
         case "table_created":
-            yield Move(Fact(TABLE, None), "table")
+            yield Move(Fact(TABLE, None), _identity(after))
             for column in after.columns if after else ():
                 yield _of(column.name, None, after, said)
         case "key_changed":
@@ -152,6 +165,10 @@ def _moves(change: Change, before: TableSchema | None, after: TableSchema | None
             # Without words for the two, at least they are not the same.
             now = change.after if change.after != change.before else f"not {change.before}"
             yield _of(change.column, before, after, said, change.before, now)
+
+
+def _identity(table: TableSchema | None) -> str:
+    return table.identity if table is not None and table.identity else _SOME
 
 
 def _named(text: str) -> tuple[str, ...]:

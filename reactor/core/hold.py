@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reactor.core import alert
-from reactor.core.breach import judge, moves, still
+from reactor.core.breach import judge, moves, renews, still
 from reactor.core.contract import TableChanged
 from reactor.core.decision import Notify
 from reactor.core.event import Event
 from reactor.core.graph import Graph
-from reactor.core.lineage import Columns
+from reactor.core.lineage import ALL, NOTHING, Columns, either
 from reactor.core.ranges import Ranges, union
 from reactor.core.reader import Readers
 from reactor.core.sentence import listed
@@ -127,6 +127,16 @@ class Holds:
         why = UNDONE if undone else "no asset reads what changed"
         what = listed([str(change) for change in changed.changes])
         return Reach(roots, what, "" if roots else why, undone, bool(before or after))
+
+    def renews(self, asset: str) -> Columns:
+        """The own columns of an asset that change with what it is held by; all if it is not."""
+        found: Columns = NOTHING
+        lineage = self._readers.lineage(asset)
+        for hold in self.open:
+            for reader in hold.readers:
+                if reader.asset == asset and lineage is not None:
+                    found = either(found, renews(lineage, hold.table, reader.facts))
+        return found or ALL
 
     def acknowledge(self, id: int, reason: str, now: datetime) -> None:
         """An operator lets the assets of a hold go on. A hold that is over stays so."""

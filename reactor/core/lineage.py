@@ -84,6 +84,11 @@ class Lineage:
         return f"Lineage({', '.join(parts)})"
 
 
+def either(one: Columns, other: Columns) -> Columns:
+    """The columns of both."""
+    return ALL if one is ALL or other is ALL else one | other
+
+
 def touched(lineage: Lineage, changed: Mapping[str, Columns]) -> Columns:
     """The asset's own columns that change when `changed` does, by source.
 

@@ -16,7 +16,7 @@ from functools import partial
 
 from reactor.core.asset import Asset
 from reactor.core.graph import Graph
-from reactor.core.lineage import ALL, NOTHING, Columns
+from reactor.core.lineage import ALL, NOTHING, Columns, either
 from reactor.core.lineage import touched as own_touched
 from reactor.core.link import link
 from reactor.core.run import Work
@@ -234,7 +234,7 @@ class _Drawing:
             own: Columns = ALL if above or given is None else given
         else:
             own = own_touched(asset.lineage, {name: self._columns[name] for name in above})
-            own = _either(own, given or NOTHING)
+            own = either(own, given or NOTHING)
         self._columns[asset.name] = own
         return bool(own)
 
@@ -246,10 +246,6 @@ class _Drawing:
             return True
         self.pruned[below.name] = UNTOUCHED
         return False
-
-
-def _either(one: Columns, other: Columns) -> Columns:
-    return ALL if one is ALL or other is ALL else one | other
 
 
 _NOTHING: dict[str | None, list[int]] = {}

@@ -253,6 +253,7 @@ class Reactor:
             if run.rule == CATCH_UP:
                 continue  # what is out of date now is found anew
             below = run.rule in self.graph.rules or not all(work.root for work in run.works)
+            names = {root.asset for root in roots} if rule and rule.schema else ()
             made = plan(
                 self.graph,
                 run.rule,
@@ -261,6 +262,7 @@ class Reactor:
                 partition=run.partition,
                 downstream=below,
                 known=self._scheduler.known,
+                touched={name: self._holds.renews(name) for name in names} or None,
             )
             pending = rule.pending if rule else Pending.QUEUE
             launch = Launch(made, events, run.key, run.because, run.priority, pending, run.forced)

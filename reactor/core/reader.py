@@ -31,6 +31,7 @@ class Readers:
 
     def __init__(self, assets: Mapping[str, Asset]) -> None:
         self._by_key: dict[str, dict[str, Lineage]] = {}
+        self._lineages: dict[str, Lineage] = {}
         self.tables: dict[tuple[str, str], None] = {}
         """Each name that is read, with the schema that it may leave out."""
         self.names: tuple[str, ...] = tuple(self._found(assets))
@@ -40,10 +41,15 @@ class Readers:
             lineage = outside(asset)
             if lineage is None:
                 continue
+            self._lineages[name] = lineage
             for source in lineage.reads:
                 self._by_key.setdefault(table_key(source), {})[name] = lineage
                 self.tables.setdefault((source, lineage.schema))
             yield name
+
+    def lineage(self, asset: str) -> Lineage | None:
+        """What an asset reads of tables."""
+        return self._lineages.get(asset)
 
     def of(self, table: str) -> Mapping[str, Lineage]:
         """Who may read a table, by its name. Cost: O(1)."""

@@ -87,7 +87,17 @@ def test_a_column_that_was_made_anew_holds_other_values() -> None:
 
 
 def test_a_table_that_was_made_anew_holds_other_rows() -> None:
-    assert play(AMOUNT, FULL, None, FULL)[-1] == Judgement((), ALL)
+    full = shape("id:integer amount:integer")
+    assert play(AMOUNT, full, None, full)[-1] == Judgement((), ALL)
+
+
+def test_a_table_that_was_renamed_and_back_is_the_same() -> None:
+    table = shape("id:integer#1 amount:integer#2", identity="77")
+    held, back = play(AMOUNT, table, None, table)
+    assert held.facts
+    assert back == Judgement()
+    other = shape("id:integer#1 amount:integer#2", identity="78")
+    assert play(AMOUNT, table, None, other)[-1] == Judgement((), ALL)
 
 
 def test_a_column_that_is_back_with_another_type_holds_on() -> None:

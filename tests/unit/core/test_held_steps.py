@@ -9,6 +9,7 @@ from reactor.core.asset import Asset, Retry, Rule, Upstream
 from reactor.core.decision import Ack, Arrived, Decision
 from reactor.core.graph import Graph
 from reactor.core.lineage import Lineage, declared
+from reactor.core.partition import Static
 from reactor.core.reader import schema_rules
 from reactor.core.run import StepStatus
 from reactor.core.state import Table
@@ -231,6 +232,33 @@ def test_a_descendant_that_reads_none_of_the_changed_columns_is_held_and_not_lau
     stage.ends("clean")
     stage.ends("report")
     assert stage.started == ["raw", "clean", "report"]
+
+
+def test_a_held_run_that_is_planned_again_still_reaches_only_what_derives_from_it() -> None:
+    other = declared({"clean": ["n"]})
+    stage = Shop(shop(report=other))
+    stage.change(removed="amount")
+    stage.restart(shop(rule("raw", name="one more"), report=other))
+    assert stage.ends_of_runs == ["superseded", "held"]
+    stage.ack()
+    stage.all_end()
+    assert stage.started == ["clean"]
+
+
+def test_all_partitions_that_are_there_read_what_changed() -> None:
+    regions = [
+        Asset("regions", partitions=Static("eu", "us"), lineage=AMOUNT),
+        Asset("report", (Upstream("regions"),)),
+    ]
+    graph = Graph.of("shop", regions, schema_rules(regions, [], [tables]))
+    stage = Shop(graph)
+    stage.change(removed="amount")
+    assert stage.states == "regions[eu] held, regions[us] held, report held"
+    stage.change(added="amount")
+    assert stage.states == "regions[eu] skipped, regions[us] skipped, report skipped"
+    stage.change(changes=[{"kind": "column_retyped", "breaking": False, "column": "amount"}])
+    stage.all_end()
+    assert stage.started == ["regions", "regions", "report"]
 
 
 def test_a_compatible_change_reaches_exactly_who_derives_from_it() -> None:

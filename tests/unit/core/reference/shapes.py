@@ -29,15 +29,19 @@ class Seen:
     after: TableSchema | None = None
 
 
-def shape(text: str, key: str = "", identity: str | None = "1") -> TableSchema:
-    """`a:integer b:text!3` is a column a, and b, which is not null and has the number 3."""
+def shape(text: str, key: str = "", identity: str | None = None) -> TableSchema:
+    """`a:integer b:text!3` is a column a, and b, which is not null and has the number 3.
+
+    Where columns have numbers, the table is table 1 unless another identity is given.
+    """
     columns: list[Column] = []
     for part in text.split():
         name, _, rest = part.partition(":")
         rest, _, number = rest.partition("#")
         type = rest.removesuffix("!")
         columns.append(Column(name, type, type == rest, int(number) if number else None))
-    return TableSchema(tuple(columns), tuple(key.split()), identity)
+    known = identity or ("1" if "#" in text else None)
+    return TableSchema(tuple(columns), tuple(key.split()), known)
 
 
 def seen(before: TableSchema | None, after: TableSchema | None) -> Seen:
