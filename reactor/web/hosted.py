@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from reactor.core.decision import Ack, Input, Materialize, ResumeRun, RetryBackfill
+from reactor.core.decision import Ack, Input, Materialize, ResumeRun, RetryBackfill, SetPaused
 from reactor.core.engine import Waiting
 from reactor.core.errors import SensorError, StoreError
 from reactor.core.event import Event
@@ -162,9 +162,15 @@ class Hosted:
 
     async def command(self, command: Input) -> None:
         await self.host.command(command)
-        if isinstance(command, Ack):
-            about = (f"hold {command.hold}", {"reason": command.reason})
-            await self._store.record_audit(self.clock.now(), "api", "ack", *about)
+        match command:
+            case Ack():
+                about = ("ack", f"hold {command.hold}", {"reason": command.reason})
+            case SetPaused():
+                verb = "pause" if command.paused else "resume"
+                about = (verb, f"{command.kind} {command.name}", None)
+            case _:
+                return
+        await self._store.record_audit(self.clock.now(), "api", *about)
 
     async def replay(self, letter: int) -> str:
         taken = await self._store.take_dead_letters([letter])

@@ -284,12 +284,18 @@ async def test_pages_follow_each_other_without_gap_or_overlap(web: Running) -> N
     assert seen == [f"o-{number}" for number in reversed(range(7))]
 
 
-async def test_a_paused_rule_shows_and_goes_on(web: Running) -> None:
+async def test_a_paused_rule_shows_and_goes_on_and_both_are_audited(web: Running) -> None:
     order = {"kind": "rule", "name": "raw_orders", "paused": True}
     assert (await web.http.post("/api/pauses", json=order)).status_code == 202
     assert (await _get(web, "/api/rules/raw_orders"))["paused"] is True
     await web.http.post("/api/pauses", json={**order, "paused": False})
     assert (await _get(web, "/api/rules/raw_orders"))["paused"] is False
+    rows = await web.service.read.audit()
+    about = ("rule raw_orders", "api")
+    assert [(row["action"], row["target"], row["actor"]) for row in rows] == [
+        ("resume", *about),
+        ("pause", *about),
+    ]
     wrong = await web.http.post("/api/pauses", json={**order, "name": "raw_order"})
     assert (wrong.status_code, wrong.json()["hint"]) == (404, "did you mean raw_orders?")
 
