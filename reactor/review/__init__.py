@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from reactor.core.asset import Asset
 from reactor.core.errors import Problem
 from reactor.core.graph import Graph, nearest
+from reactor.core.reader import sees_tables
 from reactor.core.trigger.expression import leaves
 from reactor.executors.local import NAMES as EXECUTORS
 from reactor.pipeline import Definition
@@ -31,12 +32,14 @@ def _unknown_executors(definition: Definition) -> Iterator[Problem]:
 
 
 def hints(graph: Graph) -> list[Problem]:
-    """What deserves a look: assets that nothing triggers or nobody owns, pools without a limit."""
+    """What deserves a look: assets that nothing triggers or nobody owns, pools without a limit,
+    and, where changes of tables are watched, assets that do not say which columns they read."""
     return [
         *_untriggered(graph),
         *_unowned(graph),
         *_pools(graph),
         *_unheard(graph),
+        *_silent_of_columns(graph),
     ]
 
 
@@ -79,3 +82,29 @@ def _unheard(graph: Graph) -> Iterator[Problem]:
     for sensor in graph.sensors:
         if sensor not in heard:
             yield Problem(f"no rule listens to sensor {sensor}", "", "drop it, or say on=...")
+
+
+def _silent_of_columns(graph: Graph) -> Iterator[Problem]:
+    """Assets that a change of a table goes past; those that listen to such changes ask for all."""
+    watching = {name for name, sensor in graph.sensors.items() if sees_tables(sensor)}
+    if not watching:
+        return
+    asking = {
+        asset
+        for rule in graph.rules.values()
+        if watching & {leaf.name for leaf in leaves(rule.trigger)}
+        for asset in rule.assets
+    }
+    reached = set(graph.affected(asking))
+    hint = 'say reads={"public.orders": ["id", "amount"]}, or sql=...'
+    silent = [
+        asset
+        for asset in graph.assets.values()
+        if asset.lineage is None and asset.name not in reached
+    ]
+    if len(silent) == 1:
+        what = f"{silent[0].name} does not say which columns it reads: no schema change holds it"
+        yield Problem(what, silent[0].where, hint)
+    elif silent:
+        what = f"{len(silent)} assets do not say which columns they read, first {silent[0].name}"
+        yield Problem(f"{what}: no schema change holds them", silent[0].where, hint)
