@@ -6,26 +6,31 @@ comes, and time passes until nothing more would start.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich.cells import cell_len
 from rich.text import Text
 
 from reactor import load
-from reactor.cli.complaint import readable
-from reactor.cli.screen import Cell, Json, commands, count, out, say, show_json, table
+from reactor.cli.screen import (
+    Cell,
+    Json,
+    commands,
+    count,
+    explained,
+    folded,
+    say,
+    show_json,
+)
 from reactor.cli.target import Payload, SensorName, Target, made
 from reactor.core.duration import spoken
 from reactor.core.event import Event
+from reactor.core.explain import Explained, Part, beside, explain, together
 from reactor.core.graph import Graph
-from reactor.core.plan import UNTOUCHED, untouched
-from reactor.core.plan import plan as planned
-from reactor.core.run import Run, StepStatus
+from reactor.core.run import Run, Step, StepStatus, Work
 from reactor.core.sentence import describe
 from reactor.core.verdict import Status, Verdict
 from reactor.pipeline import Definition
@@ -36,7 +41,9 @@ LOOKAHEAD = timedelta(days=31)
 
 _LISTED = 20
 """How many assets that are not affected are named."""
-_NARROWEST = 20
+
+Drawn = Sequence[tuple[str, Sequence[Part]]]
+"""What runs hold, each with its rule."""
 
 app = commands()
 
@@ -88,6 +95,8 @@ class Foreseen:
     launched: list[Launched]
     pruned: list[Untouched]
     unaffected: list[str]
+    assets: list[Explained]
+    """Every asset, if that was asked for."""
 
 
 @app.command()
@@ -98,21 +107,27 @@ def plan(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="As if no asset had ever been built.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every asset: why it would run, or would not.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what an event would launch, and why; nothing runs."""
     definition = load.define([target])
     event = made(definition.graph, sensor, payload)
-    found = _foreseen(definition, event, fresh)
+    found = _foreseen(definition, event, fresh, every)
     if not as_json:
         _print(definition.graph, event, found)
         return
     quiet = [Untouched(a.name, a.because) for a in found.rules if a.does != "fires"]
     about = {"source": event.source, "subject": event.subject, "type": event.type}
-    show_json({"event": about, **asdict(found), "not_fired": list(map(asdict, quiet))})
+    told = asdict(found)
+    if not every:
+        del told["assets"]
+    show_json({"event": about, **told, "not_fired": list(map(asdict, quiet))})
 
 
-def _foreseen(definition: Definition, event: Event, fresh: bool) -> Foreseen:
+def _foreseen(definition: Definition, event: Event, fresh: bool, every: bool) -> Foreseen:
     """What follows from an event alone: no schedule ticks, nothing is concluded from silence."""
     graph = definition.graph
     simulation = Simulation(definition, event.received - LOOKAHEAD, ticks=False)
@@ -127,10 +142,14 @@ def _foreseen(definition: Definition, event: Event, fresh: bool) -> Foreseen:
     simulation.later(LOOKAHEAD)
     new = simulation.runs[runs:]
     launched = list(_launched(simulation, new, event))
-    pruned = list(_pruned(graph, new))
+    drawn = _drawn(simulation, new)
+    pruned = list(_pruned(graph, drawn))
     told = {each.asset for each in launched} | {each.name for each in pruned}
     rules = list(_asked(graph, verdicts, simulation.firings[firings:], event))
-    return Foreseen(rules, launched, pruned, [name for name in graph.assets if name not in told])
+    rest = [name for name in graph.assets if name not in told]
+    runs_or_none = drawn or [("", [])]
+    assets = together(explain(graph, rule, parts) for rule, parts in runs_or_none) if every else ()
+    return Foreseen(rules, launched, pruned, rest, list(assets))
 
 
 def _asked(
@@ -173,62 +192,63 @@ def _launched(simulation: Simulation, runs: list[Run], event: Event) -> Iterator
             yield Launched(work.asset, work.partition, why, run.rule, after, status, work.root)
 
 
-def _pruned(graph: Graph, runs: list[Run]) -> Iterator[Untouched]:
+def _pruned(graph: Graph, drawn: Drawn) -> Iterator[Untouched]:
     """The assets next to the affected ones that would not run."""
-    ran = {work.asset for run in runs for work in run.works}
-    told: set[str] = set()
-    for run in runs:
-        roots = [(work.asset, work.partition) for work in run.works if work.root]
-        made = planned(graph, run.rule, roots, run.because)
-        columns = [(name, UNTOUCHED) for name in untouched(graph, made, ran)]
-        for name, why in (*made.pruned, *columns):
-            if name not in ran | told:
-                told.add(name)
-                yield Untouched(name, why)
+    ran = {part.asset for _, parts in drawn for part in parts}
+    found: dict[str, str] = {}
+    for rule, parts in drawn:
+        found = beside(graph, rule, parts) | found
+    yield from (Untouched(name, why) for name, why in found.items() if name not in ran)
+
+
+def _drawn(simulation: Simulation, runs: list[Run]) -> Drawn:
+    """What each run holds, as it ended."""
+    steps = {step.id: step for step in simulation.steps}
+    return [(run.rule, [_part(work, steps[work.step]) for work in run.works]) for run in runs]
+
+
+def _part(work: Work, step: Step) -> Part:
+    return Part(
+        work.asset,
+        work.partition,
+        work.because,
+        work.root,
+        work.upstream,
+        work.later,
+        step.status,
+        step.note,
+        step.tries > 0,
+    )
 
 
 def _print(graph: Graph, event: Event, found: Foreseen) -> None:
     say(Text("if ", "dim"), Text(describe(event), "cyan"), Text(", of ", "dim"), graph.name)
     if found.rules:
         say("")
-        _folded(("rule", "does", "because"), map(_rule, found.rules))
+        folded(("rule", "does", "because"), map(_rule, found.rules))
     if found.launched:
         say("")
-        _folded(("runs", "when", "because"), map(_row, found.launched))
-    if found.pruned:
+        folded(("runs", "when", "because"), map(_row, found.launched))
+    if found.assets:
+        say("")
+        folded(("asset", "", "because"), map(explained, map(asdict, found.assets)))
+    elif found.pruned:
         say("")
         rows = [(Text(each.name, "dim"), each.because) for each in found.pruned]
-        _folded(("does not run", "because"), rows)
+        folded(("does not run", "because"), rows)
     say("")
     held = {each.asset for each in found.launched if each.status == "held"}
     names = {each.asset for each in found.launched} - held
     left = len(graph.assets) - len(names)
     would = f"{count(len(names), 'asset')} would run, {count(left, 'asset')} would not"
     say(f"{would}, {len(held)} of them held" if held else would)
-    if found.unaffected:
+    if found.unaffected and not found.assets:
         say(Text(f"not affected: {_named(found.unaffected)}", "dim"))
 
 
 def _named(names: list[str]) -> str:
     more = len(names) - _LISTED
     return ", ".join(names[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _folded(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """A table whose last column, on a terminal, goes on below itself rather than be cut."""
-    cells = [list(row) for row in rows]
-    taken = [
-        max(cell_len(str(each)) for each in (header, *(row[at] for row in cells)))
-        for at, header in enumerate(headers[:-1])
-    ]
-    room = out().width - sum(taken) - 2 * len(taken) if out().is_terminal else 0
-    lines: list[Sequence[Cell]] = []
-    for row in cells:
-        last = readable(row[-1])
-        first, *more = textwrap.wrap(last, room) or [""] if room >= _NARROWEST else [last]
-        lines.append([*row[:-1], first])
-        lines.extend([*([""] * (len(row) - 1)), text] for text in more)
-    table(headers, lines)
 
 
 def _rule(each: Asked) -> tuple[Cell, Cell, Cell]:

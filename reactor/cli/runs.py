@@ -18,6 +18,8 @@ from reactor.cli.screen import (
     commands,
     count,
     done,
+    explained,
+    folded,
     out,
     readable,
     say,
@@ -98,9 +100,17 @@ def _print_line(run: dict[str, Any]) -> None:
 
 
 @app.command()
-def show(id: Id, host: Host = None, port: Port = None, as_json: Json = False) -> None:
+def show(
+    id: Id,
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every asset: why it ran, or did not.")
+    ] = False,
+    host: Host = None,
+    port: Port = None,
+    as_json: Json = False,
+) -> None:
     """Show one run: why it ran, and what became of each of its assets."""
-    run = Client(host, port).get(f"/api/runs/{id}")
+    run = Client(host, port).get(f"/api/runs/{id}", explain="true" if every else None)
     if as_json:
         show_json(run)
         return
@@ -112,6 +122,10 @@ def show(id: Id, host: Host = None, port: Port = None, as_json: Json = False) ->
     say("")
     rows = [_step_row(step) for step in run["steps"]]
     table(("asset", "status", "attempts", "took", "because"), rows)
+    if every:
+        say("")
+        empty = f"of the other assets nothing is told: {run['unexplained']}"
+        folded(("asset", "", "because"), map(explained, run["explained"]), empty)
     for step in run["steps"]:
         for attempt in step["attempts"]:
             if attempt["error"]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -58,6 +59,8 @@ COLOURS = {
 """The one vocabulary, in colours."""
 
 _GAP = 2
+_NARROWEST = 20
+"""A column that is narrower does not go on below itself."""
 
 
 @cache
@@ -83,6 +86,36 @@ def styled(text: object, style: str) -> Text:
 def coloured(word: str, text: str | None = None) -> Text:
     """A word of the vocabulary (or a text that stands for it) in its colour."""
     return styled(word if text is None else text, COLOURS.get(word, ""))
+
+
+def folded(headers: Sequence[str], rows: Iterable[Sequence[Cell]], empty: str = "") -> None:
+    """A table whose last column, on a terminal, goes on below itself rather than be cut."""
+    cells = [list(row) for row in rows]
+    taken = [
+        max(cell_len(str(each)) for each in (header, *(row[at] for row in cells)))
+        for at, header in enumerate(headers[:-1])
+    ]
+    room = out().width - sum(taken) - 2 * len(taken) if out().is_terminal else 0
+    lines: list[Sequence[Cell]] = []
+    for row in cells:
+        last = readable(row[-1])
+        first, *more = textwrap.wrap(last, room) or [""] if room >= _NARROWEST else [last]
+        lines.append([*row[:-1], first])
+        lines.extend([*([""] * (len(row) - 1)), text] for text in more)
+    table(headers, lines, empty)
+
+
+def explained(asset: Mapping[str, Any]) -> tuple[Cell, Cell, Cell]:
+    """One asset of all, and why it runs or does not, as a row of a table."""
+    word, colour = _WORDS[asset["word"]]
+    return Text(asset["asset"], colour), word, asset["because"]
+
+
+_WORDS = {
+    "runs": ("runs", "green"),
+    "later": ("is decided", "yellow"),
+    "pruned": ("does not run", "dim"),
+}
 
 
 def run_rows(runs: Sequence[Mapping[str, Any]]) -> list[tuple[Cell, ...]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reactor.core.explain import Explained, Part, beside, explain
 from reactor.core.graph import Graph
-from reactor.core.plan import UNTOUCHED, plan, untouched
 from reactor.core.run import StepStatus
 from reactor.core.sentence import instant_text, listed
 
@@ -64,6 +64,39 @@ def why(row: Row, graph: Graph, then: Wording) -> list[str]:
     return said
 
 
+def every(row: Row, graph: Graph) -> tuple[tuple[Explained, ...], str]:
+    """Why each asset of the pipeline ran in a run, or did not; or why that cannot be told."""
+    if not _of_this(row, graph):
+        return (), "it was planned on another version of the pipeline, which is not kept"
+    return explain(graph, row["rule"], parts(row)), ""
+
+
+def _of_this(row: Row, graph: Graph) -> bool:
+    """Whether a run was planned on this very graph."""
+    known = all(work["asset"] in graph.assets for work in row["works"])
+    return row["fingerprint"] == graph.fingerprint and known
+
+
+def parts(row: Row) -> tuple[Part, ...]:
+    """What a run holds, as the store shows it."""
+    return tuple(map(_part, row["works"]))
+
+
+def _part(work: Row) -> Part:
+    step: Row = work["step"] or {"status": None, "note": "", "tries": 0}
+    return Part(
+        work["asset"],
+        work["partition"],
+        work["because"],
+        work["root"],
+        tuple(work.get("upstream", ())),
+        tuple(work.get("later", ())),
+        StepStatus(step["status"]) if step["status"] else None,
+        step["note"],
+        bool(step.get("tries")),
+    )
+
+
 def _named(work: Row) -> str:
     return f"{work['asset']}[{work['partition']}]" if work["partition"] else work["asset"]
 
@@ -108,17 +141,11 @@ def _steps(works: Sequence[Row]) -> Iterable[str]:
 
 def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
     """What is next to the run and not part of it; nothing is told of another version's graph."""
-    roots = [(work["asset"], work["partition"]) for work in row["works"] if work["root"]]
-    known = all(name in graph.assets for name, _ in roots)
-    if row["fingerprint"] != graph.fingerprint or not known:
+    if not _of_this(row, graph):
         return
-    downstream = len(roots) < len(row["works"]) or row["rule"] in graph.rules
-    made = plan(graph, row["rule"], roots, "", downstream=downstream)
-    ran = {work["asset"] for work in row["works"]}
-    columns = [(name, f"it {UNTOUCHED}") for name in untouched(graph, made, ran)]
-    pruned = dict([*made.pruned, *columns])
+    pruned = beside(graph, row["rule"], parts(row))
     yield from (f"Not affected: {name}, as {why}." for name, why in list(pruned.items())[:SHOWN])
-    rest = len(graph.assets) - len({*ran, *pruned, *(work.asset for work in made.works)})
+    rest = len(graph.assets) - len({*(work["asset"] for work in row["works"]), *pruned})
     if rest:
         assets = "1 other asset is" if rest == 1 else f"{rest:,} other assets are"
         yield f"{assets} not downstream of it."

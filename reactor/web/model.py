@@ -211,10 +211,24 @@ class Step(BaseModel):
     attempts: list[Attempt] = []
 
 
+class Explained(BaseModel):
+    """Why an asset `runs`, is `pruned`, or is decided `later`; `text` is the whole sentence."""
+
+    asset: Text
+    word: Text
+    because: Text
+    text: Text
+
+
 class RunDetail(Run):
-    """A run with its answer to "why did this run?", its steps, and the first of its events."""
+    """A run with its answer to "why did this run?", its steps, and the first of its events.
+
+    `explained` has every asset of the pipeline, if it was asked for; `unexplained` why it has not.
+    """
 
     why: list[Text]
+    explained: list[Explained] = []
+    unexplained: Text = ""
     assets: list[Text]
     steps: list[Step]
     events: list[Event]

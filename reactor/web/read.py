@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
+import anyio.to_thread
 from fastapi import APIRouter, Path, Query
 
 from reactor.core.graph import nearest
@@ -30,6 +31,7 @@ PARTITIONS = 50
 _DEAD_COUNTED = 1_000
 _LINES = 5_000
 _PAGES = 100
+_EVERY = "Also why each asset of the pipeline ran, or did not"
 _HOUR = timedelta(hours=1)
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (401, 404, 422, 503)
@@ -159,13 +161,21 @@ def _happened(router: APIRouter, service: Service) -> None:
         return Page(items=found, next=found[-1].id if len(found) == limit else None)
 
     @router.get("/api/runs/{id}", summary="One run: why it ran, and what became of it")
-    async def run(id: Number) -> model.RunDetail:
+    async def run(
+        id: Number,
+        every: Annotated[bool, Query(alias="explain", description=_EVERY)] = False,
+    ) -> model.RunDetail:
         row = await service.read.run(id, events_limit=RECENT)
         if row is None:
             raise _no_run(id)
         versions = await service.read.rule_versions(row["rule"])
         then = because.wording(versions, datetime.fromisoformat(row["created"]))
-        return shape.run_detail(row, _rules(service), because.why(row, service.graph, then))
+        why = because.why(row, service.graph, then)
+        if not every:
+            return shape.run_detail(row, _rules(service), why)
+        # It follows the graph, which may be large.
+        told = await anyio.to_thread.run_sync(because.every, row, service.graph)
+        return shape.run_detail(row, _rules(service), why, told)
 
     @router.get("/api/runs/{id}/log", summary="The end of a step's output")
     async def log(

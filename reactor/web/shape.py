@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from reactor.core.explain import Explained
 from reactor.core.run import ENDED, Step, StepStatus
 from reactor.core.sentence import listed
 from reactor.core.stale import Stale
@@ -33,7 +34,9 @@ def run(row: Row, rules: Rules, works: Sequence[Row] = ()) -> model.Run:
     return model.Run(**{**row, "roots": list(dict.fromkeys(roots)), "asset_count": assets})
 
 
-def run_detail(row: Row, rules: Rules, why: Sequence[str]) -> model.RunDetail:
+def run_detail(
+    row: Row, rules: Rules, why: Sequence[str], every: tuple[Sequence[Explained], str] = ((), "")
+) -> model.RunDetail:
     """A run with everything that the page shows of it."""
     works: Sequence[Row] = row["works"]
     brief = run(row, rules, works).model_dump()
@@ -44,6 +47,11 @@ def run_detail(row: Row, rules: Rules, why: Sequence[str]) -> model.RunDetail:
         steps=[_step(work) for work in works],
         events=[event(each) for each in row["events"]],
         event_count=row["events_count"],
+        explained=[
+            model.Explained(asset=each.asset, word=each.word, because=each.because, text=each.text)
+            for each in every[0]
+        ],
+        unexplained=every[1],
     )
 
 

@@ -410,6 +410,27 @@ not affected: report
     )
 
 
+def test_a_plan_tells_of_every_asset_if_it_is_asked_to(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "algebra.py").write_text(ALGEBRA)
+    ran = run("plan", "algebra.py", "inbox", "inbox/a.csv", "--all")
+    assert ran.out.endswith(
+        """
+asset                 because
+raw     runs          inbox saw inbox/a.csv
+clean   runs          raw changes
+unpaid  runs          raw was materialized
+report  does not run  it is not downstream of raw
+
+3 assets would run, 1 asset would not
+"""
+    )
+    data = run("plan", "algebra.py", "inbox", "inbox/a.csv", "--all", "--json").data
+    last = {"asset": "report", "word": "pruned", "because": "it is not downstream of raw"}
+    assert data["assets"][-1] == last
+    nothing = run("plan", "algebra.py", "payments", '{"id": 5}', "--all", "--json").data
+    assert {each["because"] for each in nothing["assets"]} == {"nothing is launched"}
+
+
 def test_on_a_terminal_a_long_reason_goes_on_below_itself(run: Command) -> None:
     words = [sys.executable, "-m", "reactor.cli", "plan", "shop.py", "inbox", "inbox/a.csv"]
     ours, theirs = pty.openpty()

@@ -66,6 +66,17 @@ def test_what_is_out_of_date_is_told_and_brought_up_to_date(run: Command) -> Non
     until(lambda: "out of date" not in run("assets").out)
 
 
+def test_a_run_tells_of_every_asset_if_it_is_asked_to(run: Command) -> None:
+    for asset in ("raw", "clean"):
+        assert run("materialize", asset).code == 0
+        _quiet(run)
+    _quiet(run)
+    number = str(run("runs", "list", "--json").data[0]["id"])
+    shown = run("runs", "show", number, "--all").out
+    assert "region  does not run  it is not downstream of clean" in shown
+    assert "region" not in run("runs", "show", number).out.replace("other asset", "")
+
+
 def test_partitions_are_named_or_those_taken_that_are_missing(run: Command) -> None:
     unnamed = run("materialize", "region")
     assert unnamed.code == 2

@@ -112,6 +112,28 @@ async def test_a_restart_catches_up_once_with_what_a_new_edge_made_stale(tmp_pat
             assert await stale(served) == {}
 
 
+async def test_a_run_tells_of_every_asset_unless_the_pipeline_was_changed(tmp_path: Path) -> None:
+    async with running(shop(), tmp_path) as served:
+        await built(served)
+        await order(served, assets=["prices"])
+        [newest, _] = await quiet(served)
+        detail = (await served.http.get(f"/api/runs/{newest['id']}?explain=true")).json()
+        assert [each["text"] for each in detail["explained"]][:3] == [
+            "raw pruned because it is not downstream of prices",
+            "prices runs because it was launched by hand",
+            "clean pruned because it is not downstream of prices",
+        ]
+        assert detail["unexplained"] == ""
+        plain = (await served.http.get(f"/api/runs/{newest['id']}")).json()
+        assert plain["explained"] == []
+    async with running(shop(priced=True), tmp_path) as served:
+        detail = (await served.http.get(f"/api/runs/{newest['id']}?explain=true")).json()
+        assert detail["explained"] == []
+        assert detail["unexplained"] == (
+            "it was planned on another version of the pipeline, which is not kept"
+        )
+
+
 async def test_what_failed_waits_for_its_resume_over_a_restart(tmp_path: Path) -> None:
     async with running(shop(), tmp_path) as served:
         await built(served)
