@@ -13,9 +13,11 @@ readers use: `public.orders`, `orders`, a path. Laws:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, Literal, cast
 
 
@@ -135,10 +137,13 @@ def same_table(read: str, table: str, schema: str = "") -> bool:
 
     Either may leave out the schema if that is the default one (`schema`, or one of
     `DEFAULT_SCHEMAS`), and the database before the schema. Upper and lower case are the same here:
-    tables that differ in that alone are taken for one.
+    tables that differ in that alone are taken for one. Of files, `read` may be a pattern: `*` and
+    `?` stay within a folder, `**` is any number of folders.
     """
     if read == table:
         return True
+    if _GLOB.search(read):
+        return _pattern(read).fullmatch(table) is not None
     if "/" in read or "/" in table:
         return False
     long, short = read.casefold().split("."), table.casefold().split(".")
@@ -152,7 +157,37 @@ def same_table(read: str, table: str, schema: str = "") -> bool:
 
 def table_key(name: str) -> str:
     """The same for all names of one table: index readers by it, then ask `same_table`."""
-    return name if "/" in name else name.casefold().rpartition(".")[2]
+    return "/" if "/" in name else name.casefold().rpartition(".")[2]
+
+
+_GLOB = re.compile(r"[*?\[]")
+_PARTS = re.compile(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]")
+_MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+@lru_cache(maxsize=1_024)
+def _pattern(glob: str) -> re.Pattern[str]:
+    """What a pattern of files matches."""
+    parts: list[str] = []
+    at = 0
+    for found in _PARTS.finditer(glob):
+        special = _MEANING.get(found[0])
+        if special is None:
+            special = _class(found[0][1:-1])
+        parts += [re.escape(glob[at : found.start()]), special]
+        at = found.end()
+    try:
+        return re.compile("".join([*parts, re.escape(glob[at:])]))
+    except re.error:
+        # A range the wrong way round, `[z-a]`: a name with brackets in it.
+        return re.compile(re.escape(glob))
+
+
+def _class(inside: str) -> str:
+    """One of these characters: `[ab]`, or none of them: `[!ab]`."""
+    negated = inside.startswith("!") and len(inside) > 1
+    listed = re.escape(inside[negated:]).replace(r"\-", "-")
+    return f"[{'^' if negated else ''}{listed}]"
 
 
 def declared(

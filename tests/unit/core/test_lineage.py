@@ -34,6 +34,12 @@ ORDERS = "public.orders"
         ("shop.public.orders", "orders"),
         ("shop.sales.orders", "sales.orders"),
         ("inbox/orders.csv", "inbox/orders.csv"),
+        ("inbox/*.csv", "inbox/orders.csv"),
+        ("inbox/**/*.csv", "inbox/2026/01/orders.csv"),
+        ("inbox/**/*.csv", "inbox/orders.csv"),
+        ("inbox/orders[0-9!].csv", "inbox/orders7.csv"),
+        ("inbox/orders[!0-9].csv", "inbox/ordersx.csv"),
+        ("*.csv", "orders.csv"),
     ],
 )
 def test_a_table_is_recognised_by_each_of_its_names(read: str, table: str) -> None:
@@ -51,6 +57,9 @@ def test_a_table_is_recognised_by_each_of_its_names(read: str, table: str) -> No
         ("csv", "public/orders.csv"),
         ("inbox/orders.csv", "other/orders.csv"),
         ("orders.csv", "main/orders.csv"),
+        ("inbox/*.csv", "inbox/2026/orders.csv"),
+        ("inbox/*.csv", "inbox/orders.csv.gz"),
+        ("inbox/orders[!0-9].csv", "inbox/orders7.csv"),
     ],
 )
 def test_tables_of_other_schemas_are_others(read: str, table: str) -> None:
