@@ -6,8 +6,10 @@ is planned (reactor.py) and which step starts next (scheduler.py).
 Laws: each partition is launched once, in order; at most `limit` runs of a backfill are live; of the
 partitions before `next`, those that are not counted in `done` are just those that have a live run.
 So what is live follows from the live runs, whose rule names the backfill, and nothing is lost or
-launched twice whenever the process dies. A run that failed stops nothing else of its backfill; one
-that would wait for an input that nobody makes is cancelled, so that it takes no place for ever.
+launched twice whenever the process dies. A run that failed stops nothing else of its backfill. One
+that waits for an input that is not there stands aside, as another partition may make it: it does
+not count for the limit, and is given up when nothing else of the backfill is left: well, if it is
+only what follows that waits.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Protocol
 
 from reactor.core import alert
 from reactor.core.decision import Effect, Order, RetryBackfill, SetBackfill, StartBackfill
-from reactor.core.run import Run, RunStatus, Step, StepStatus
+from reactor.core.run import GOOD, Run, RunStatus, Step, StepStatus
 from reactor.core.state import Backfill, BackfillStatus, State, Table
 
 LAST = -(2**31)
@@ -56,7 +58,12 @@ Launch = Callable[[Backfill, str, datetime], int | None]
 
 
 class Backfills:
-    """The backfills that have not ended."""
+    """The backfills that have not ended.
+
+    Beside the rows, and derived from them: the live runs (`_runs`), the run of each partition that
+    is launched (`_live`), which of these stand aside, and why (`_aside`), which were given up well
+    in this turn (`_given`), and which backfills have to be looked at (`_moved`).
+    """
 
     def __init__(self, state: State, line: Line, launch: Launch) -> None:
         self._state, self._line, self._launch = state, line, launch
@@ -66,6 +73,8 @@ class Backfills:
         """Derives what is live from the rows: after a load, or after a turn was undone."""
         self._runs: dict[int, tuple[int, str]] = {}
         self._live: dict[int, dict[str, int]] = {id: {} for (id,) in self._rows()}
+        self._aside: dict[int, dict[int, str]] = {id: {} for id in self._live}
+        self._given: set[int] = set()
         self._moved: set[int] = set(self._live)
         runs: list[Run] = list(self._state.rows[Table.RUN].values())
         for run in sorted(runs, key=lambda run: run.id):
@@ -81,8 +90,10 @@ class Backfills:
         before = self._live[id].get(partition)
         if before is not None:
             self._runs.pop(before, None)
+            self._aside[id].pop(before, None)
         self._live[id][partition] = run
         self._runs[run] = (id, partition)
+        self._look(run)
 
     def _put(self, row: Backfill) -> None:
         self._state.put(Table.BACKFILL, (row.id,), row)
@@ -105,7 +116,7 @@ class Backfills:
         if known or not partitions or not command.assets:
             return
         id = self._state.next("backfill")
-        self._live[id] = {}
+        self._live[id], self._aside[id] = {}, {}
         self._put(
             Backfill(
                 id,
@@ -146,7 +157,7 @@ class Backfills:
         rest = again + row.partitions[row.next :]
         if not rest or row.finished is None or self._state.get(Table.BACKFILL, row.id) is not None:
             return
-        self._live[row.id] = {}
+        self._live[row.id], self._aside[row.id] = {}, {}
         self._put(
             replace(
                 row,
@@ -176,30 +187,31 @@ class Backfills:
     def settle(self, now: datetime) -> bool:
         """Counts the runs that ended this turn, and launches as many as there is room for.
 
-        Returns: whether anything was launched.
+        Returns: whether anything was launched, or given up.
         Cost: O(what ended and what is launched).
         """
         if not self._live:
             return False
         for run in [row for row in self._state.forgotten(Table.RUN) if row.id in self._runs]:
             self._ended(run)
-        stuck = self._give_up(now)
+        steps: list[Step] = self._state.changed(Table.STEP)
+        for run in sorted({run for step in steps for run in step.runs if run in self._runs}):
+            self._look(run)
         moved = sorted(self._moved)
         self._moved.clear()
-        launched = [self._top_up(id, now) for id in moved]
-        return stuck or any(launched)
+        acted = [self._top_up(id, now) for id in moved]
+        return any(acted)
 
-    def _give_up(self, now: datetime) -> bool:
-        """Cancels the runs in which nothing can go on unless somebody makes what they miss."""
-        steps: list[Step] = self._state.changed(Table.STEP)
-        blocked = {run for step in steps for run in step.runs if run in self._runs}
-        found = False
-        for id in sorted(blocked):
-            why = self._stuck(self._state.rows[Table.RUN][(id,)])
-            if why:
-                self._line.cancel(id, why, now)
-                found = True
-        return found
+    def _look(self, run: int) -> None:
+        """Lets a run stand aside, or count again."""
+        id, _ = self._runs[run]
+        aside, why = self._aside[id], self._stuck(self._state.rows[Table.RUN][(run,)])
+        if bool(why) != (run in aside):
+            self._moved.add(id)
+        if why:
+            aside[run] = why
+        else:
+            aside.pop(run, None)
 
     def _stuck(self, run: Run) -> str:
         """What a run waits for in vain; empty if something of it may still go on."""
@@ -221,24 +233,32 @@ class Backfills:
     def _ended(self, run: Run) -> None:
         id, partition = self._runs.pop(run.id)
         del self._live[id][partition]
+        self._aside[id].pop(run.id, None)
         others = self._line.going(run.rule, partition)
         if others:
             # It was planned again, or an older run of the partition was resumed.
             self._follow(id, partition, others[-1])
             return
         row = self._rows()[(id,)]
-        failed = [] if run.status is RunStatus.SUCCEEDED else [partition]
+        well = run.status is RunStatus.SUCCEEDED or run.id in self._given
+        self._given.discard(run.id)
+        failed = [] if well else [partition]
         self._put(_counted(row, [partition], failed))
+
+    def _roots_done(self, run: Run) -> bool:
+        """Whether what was asked for has been done, and only what follows waits."""
+        steps = (self._state.get(Table.STEP, work.step) for work in run.works if work.root)
+        return all(step is not None and step.status in GOOD for step in steps)
 
     def _top_up(self, id: int, now: datetime) -> bool:
         before = row = self._rows()[(id,)]
-        live, following = self._live[id], row.next
+        live, aside, following = self._live[id], self._aside[id], row.next
         lost: list[str] = []
         launched = False
         while (
             row.status is BackfillStatus.RUNNING
             and following < len(row.partitions)
-            and len(live) < row.limit
+            and len(live) - len(aside) < row.limit
         ):
             partition = row.partitions[following]
             following += 1
@@ -257,10 +277,17 @@ class Backfills:
             self._state.put(Table.BACKFILL, (id,), row)
         if row.finished is not None:
             self._state.forget(Table.BACKFILL, id)
-            del self._live[id]
+            del self._live[id], self._aside[id]
             notice = alert.over(self._state, rule_name(id), row, now)
             if notice:
                 self._line.effects.append(notice)
+        elif row.status is BackfillStatus.RUNNING and len(aside) == len(live):
+            # All is launched, and whatever is left waits for what none of it makes.
+            for run, why in sorted(aside.items()):
+                if self._roots_done(self._state.rows[Table.RUN][(run,)]):
+                    self._given.add(run)
+                self._line.cancel(run, why, now)
+            return True
         return launched
 
 

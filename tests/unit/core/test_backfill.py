@@ -6,6 +6,7 @@ from reactor.core.asset import Asset, Upstream
 from reactor.core.decision import Ending, Finished, StartBackfill
 from reactor.core.field import field
 from reactor.core.graph import Graph
+from reactor.core.mapping import Rollup
 from reactor.core.window import Daily, Monthly
 from tests.unit.core.filling import Filling
 from tests.unit.core.stage import drawn, rule
@@ -256,6 +257,29 @@ def test_a_partition_whose_input_nobody_makes_has_failed_and_takes_no_place() ->
     stage.all_end()
     assert stage.told_of(2) == "failed 2/2, failed d1"
     assert stage.of("clean")[0].note == "clean waits for raw, which is not materialized"
+
+
+def test_what_waits_for_other_partitions_of_its_backfill_stands_aside_until_they_are_made() -> None:
+    days, whole = Daily("2026-01-01"), Upstream("raw", mapping=Rollup(complete=True))
+    graph = Graph.of(
+        "shop",
+        [
+            Asset("raw", partitions=days),
+            Asset("monthly", (whole,), partitions=Monthly("2026-01")),
+        ],
+        [],
+    )
+    stage = Filling(graph)
+    keys = days.between("2026-01-01", "2026-02-03")
+    stage.fill("raw", *keys, limit=2)
+    while stage.going:
+        assert len(stage.running) <= 2
+        stage.reactor = stage.loaded()
+        stage.ends(next(iter(stage.going)))
+    assert stage.launched(1) == list(keys)
+    assert [s.partition for s in stage.starts if s.asset == "monthly"] == ["2026-01"]
+    # The rest of February was not asked for: that month is not complete.
+    assert stage.told_of(1) == "succeeded 34/34"
 
 
 def test_its_steps_take_no_more_slots_than_its_limit_however_wide_it_is() -> None:
