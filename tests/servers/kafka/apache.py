@@ -57,7 +57,8 @@ def _start(name: str) -> Broker:
 def _settings(port: int, controller: int, data: Path) -> str:
     """A broker that is its own controller and needs no other for anything.
 
-    After a kill it may register again when its session has run out, so that is short.
+    It keeps records whose time is long ago: tests write some, and read them a moment later. After a
+    kill it may register again when its session has run out, so that is short.
     """
     return f"""\
 process.roles=broker,controller
@@ -69,6 +70,7 @@ advertised.listeners=BROKER://127.0.0.1:{port}
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 log.dirs={data}
+log.retention.ms=-1
 auto.create.topics.enable=true
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=5000
