@@ -486,18 +486,48 @@ class Demands:
         """A step is held, or goes on: so may the runs be that wait for it."""
         self._doubtful.update(step.runs)
 
-    def tell_held(self) -> None:
-        """Marks the live runs of which all that is left is held, and no others."""
+    def tell_held(self, now: datetime) -> None:
+        """Marks the live runs of which all that is left is held, and no others.
+
+        However long it is held, there is one such run for each rule and partition: the newest one,
+        which takes over the causes of those before it.
+        """
         doubtful, self._doubtful = self._doubtful, set()
         for id in sorted(doubtful):
             run = self.run(id) if self._left.get(id) else None
             if run is None or run.status not in _LIVE:
                 continue
-            left = {work.step for work in run.works if work.step in self._waves.needs}
+            left = self._waits_for(run)
             held = all(self._waves.step(each).status is StepStatus.HELD for each in left)
             status = RunStatus.HELD if held else RunStatus.RUNNING
             if status is not run.status:
                 self._state.put(Table.RUN, (id,), replace(run, status=status))
+            if held:
+                self._fold(run.rule, run.partition, now)
+
+    def _fold(self, rule: str, partition: str | None, now: datetime) -> None:
+        """Lets the newest held run of a rule take over from the older ones that wait for no more
+        than it does.
+        """
+        known = self._graph.rules.get(rule)
+        runs = [self.run(id) for id in self.going(rule, partition)]
+        held = [run for run in runs if run.status is RunStatus.HELD and not run.forced]
+        if len(held) < 2 or (known is not None and known.schema):
+            return
+        newest = held.pop()
+        mine = self._waits_for(newest)
+        older = [run for run in held if self._waits_for(run) <= mine]
+        events = union(newest.events, *(run.events for run in older))
+        self._state.put(Table.RUN, (newest.id,), replace(newest, events=events))
+        for run in older:
+            self._state.put(Table.RUN, (run.id,), replace(run, status=RunStatus.SUPERSEDED))
+            for id in sorted(self._waits_for(run)):
+                note = f"run {newest.id} goes on for it"
+                self.let_go(self._waves.step(id), {run.id}, StepStatus.SKIPPED, note, now)
+
+    def _waits_for(self, run: Run) -> set[int]:
+        """The steps of a run that have not ended."""
+        return {work.step for work in run.works if work.step in self._waves.needs}
 
     def end_runs(self, now: datetime) -> None:
         """Ends the runs that have nothing left to wait for, and forgets what only they needed."""

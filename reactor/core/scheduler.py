@@ -240,7 +240,7 @@ class Scheduler:
             if id is None:
                 break
             self._start_if_it_may(id, now)
-        self._demands.tell_held()
+        self._demands.tell_held(now)
         self._demands.end_runs(now)
 
     def _examine(self, id: int) -> None:

@@ -96,14 +96,17 @@ def test_an_acknowledged_hold_is_caught_up_with_by_one_step_each_with_all_causes
     stage.ends("raw")
     stage.fire("raw")
     stage.ends("raw")
-    assert [len(stage.of(name)) for name in ("clean", "report")] == [1, 1]
+    assert stage.held == ["clean", "report"]
     stage.ack()
     assert stage.running == ["clean"]
     assert at(stage.starts[-1]) == [1]
-    assert stage.of("clean")[0].runs == (1, 2, 3)
+    # The second run of raw took over what the first one waited for.
+    assert stage.of("clean")[0].runs == (1, 3)
+    assert stage.run(3).events == ((2, 3),)
     stage.ends("clean")
     stage.ends("report")
-    assert stage.ends_of_runs == ["succeeded"] * 3
+    assert stage.started == ["raw", "raw", "clean", "report"]
+    assert stage.ends_of_runs == ["succeeded", "superseded", "succeeded"]
     assert stage.told[-1] == "public.orders: hold 1 is over: acknowledged"
 
 
@@ -259,6 +262,25 @@ def test_all_partitions_that_are_there_read_what_changed() -> None:
     stage.change(changes=[{"kind": "column_retyped", "breaking": False, "column": "amount"}])
     stage.all_end()
     assert stage.started == ["regions", "regions", "report"]
+
+
+def test_what_a_long_hold_keeps_does_not_grow_with_what_comes() -> None:
+    stage = Shop()
+    stage.change(removed="amount")
+    for _ in range(20):
+        stage.fire("raw")
+        stage.ends("raw")
+    live = [run for run in stage.runs if not run.finished]
+    assert [run.rule for run in live] == ["schema: shop", "raw"]
+    assert live[-1].events == ((2, 21),)
+    assert stage.ends_of_runs == ["held", *["superseded"] * 19, "held"]
+    [held] = [step for step in stage.of("clean") if not step.finished]
+    assert held.runs == (1, 21)
+    stage.ack()
+    stage.ends("clean")
+    stage.ends("report")
+    assert stage.started == [*["raw"] * 20, "clean", "report"]
+    assert stage.ends_of_runs == ["succeeded", *["superseded"] * 19, "succeeded"]
 
 
 def test_a_compatible_change_reaches_exactly_who_derives_from_it() -> None:
