@@ -93,7 +93,7 @@ class DeclaredAsset:
 
     @property
     def held(self) -> AssetEvents:
-        """Each time a step of this asset was held back by a breaking schema change."""
+        """Each time a breaking schema change begins to hold this asset."""
         return AssetEvents(self.name, "held")
 
     def stale(self, length: Duration) -> Trigger:
