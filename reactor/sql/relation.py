@@ -6,7 +6,7 @@ Knows: which origins a column of a name may have. Refuses to know: SQL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reactor.core.lineage import ALL, DEFAULT_SCHEMAS, Origin, same_table, table_key
@@ -191,6 +191,10 @@ class Catalogue:
         return self.tables.get(self.find(name) or "", Table(name))
 
 
+Late = Callable[[], Relation]
+"""A CTE: not every database looks at one before something names it."""
+
+
 @dataclass(slots=True)
 class Side:
     """One thing that a FROM clause names. `path` are the names that it can be called by."""
@@ -215,7 +219,7 @@ class Side:
 class Scope:
     """The names that an expression sees."""
 
-    ctes: Mapping[str, Relation]
+    ctes: Mapping[str, Late]
     parent: Scope | None = None
     sides: list[Side] = field(default_factory=lambda: [])
     aliases: dict[str, Origins] = field(default_factory=lambda: {})

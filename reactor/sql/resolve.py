@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from sqlglot import exp
 
 from reactor.core.lineage import ALL, Columns, Lineage
 from reactor.sql.names import EXACT
-from reactor.sql.relation import NONE, Catalogue, Origins, Relation, Scope, Side, stacked, union
+from reactor.sql.relation import (
+    NONE,
+    Catalogue,
+    Late,
+    Origins,
+    Relation,
+    Scope,
+    Side,
+    stacked,
+    union,
+)
 from reactor.sql.source import Froms
 
 _LATE_ALIASES = frozenset(
@@ -86,37 +97,26 @@ class Resolver(Froms):
         shaping = self._ordering(node, found, scope, [])
         return replace(found, shaping=found.shaping | shaping)
 
-    def _ctes(self, node: exp.Expr, outer: Scope) -> Mapping[str, Relation]:
+    def _ctes(self, node: exp.Expr, outer: Scope) -> Mapping[str, Late]:
         with_ = node.args.get("with_")
         if with_ is None:
             return outer.ctes
         known = dict(outer.ctes)
-        used = self._used(node, with_) if self._dialect in _ONLY_USED else None
+        recursive = bool(with_.args.get("recursive")) or self._dialect in _SELF_REFERENCE
         for cte in with_.expressions:
-            name = self._name(cte.args["alias"].this)
-            if used is not None and name not in used:
-                continue
-            names = self._alias_columns(cte)
-            scope = Scope(known, outer.parent if outer.sides else outer)
-            recursive = with_.args.get("recursive") or self._dialect in _SELF_REFERENCE
-            if recursive and self._names_itself(cte.this, name):
-                known[name] = self._recursive(cte.this, name, names, scope)
-            else:
-                known[name] = self._derived(self._query(cte.this, scope), names)
+            # It sees those before it.
+            scope = Scope(dict(known), outer.parent if outer.sides else outer)
+            late = cache(partial(self._cte, cte, scope, recursive))
+            known[self._name(cte.args["alias"].this)] = late
+            if self._dialect not in _ONLY_USED:
+                late()
         return known
 
-    def _used(self, node: exp.Expr, with_: exp.Expr) -> set[str]:
-        """The CTEs that the query names, or that those name which it does."""
-        bodies = {self._name(cte.args["alias"].this): cte.this for cte in with_.expressions}
-        found: set[str] = set()
-        parts = [part for part in node.iter_expressions() if part is not with_]
-        while parts:
-            for table in parts.pop().find_all(exp.Table):
-                name = self._name(table.this) if isinstance(table.this, exp.Identifier) else ""
-                if name in bodies and name not in found:
-                    found.add(name)
-                    parts.append(bodies[name])
-        return found
+    def _cte(self, cte: exp.CTE, scope: Scope, recursive: bool) -> Relation:
+        name, names = self._name(cte.args["alias"].this), self._alias_columns(cte)
+        if recursive and self._names_itself(cte.this, name):
+            return self._recursive(cte.this, name, names, scope)
+        return self._derived(self._query(cte.this, scope), names)
 
     def _names_itself(self, query: exp.Expr, name: str) -> bool:
         return any(
@@ -137,7 +137,7 @@ class Resolver(Froms):
         with_ctes = Scope(self._ctes(query, scope), scope.parent)
         found = self._derived(self._query(anchor, with_ctes), names)
         while True:
-            inner = Scope({**scope.ctes, name: found}, scope.parent)
+            inner = Scope({**scope.ctes, name: partial(_same, found)}, scope.parent)
             again = self._derived(self._query(query, inner), names)
             if again == found:
                 return found
@@ -357,3 +357,7 @@ def _collided(found: Relation) -> dict[str, Origins]:
             numbered = [f"{name}_{number}" for number in range(1, names.count(name) + 1)]
             derives |= dict.fromkeys([name, *numbered], both)
     return derives
+
+
+def _same(found: Relation) -> Relation:
+    return found

@@ -130,7 +130,7 @@ class Froms(Expressions):
             if part is not None and part.name
         )
         if len(path) == 1 and path[0] in scope.ctes:
-            return scope.ctes[path[0]], path
+            return scope.ctes[path[0]](), path
         dotted = ".".join(path)
         view = self._catalogue.find(dotted)
         if view in self._catalogue.views and view not in self._views:
