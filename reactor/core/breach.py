@@ -7,7 +7,8 @@ Laws. A reader is judged by itself: it is held from the first change that breaks
 until all that broke is as it was. What it is judged by is remembered column by column, so that the
 order of the changes does not matter, nor what happened to columns that it does not read. A change
 that is undone touches nobody, unless the data came anew: a column or a table that was dropped and
-made again holds other values.
+made again holds other values. A file that is read as one of a pattern's may come and go: that
+breaks nothing, and ends what was broken of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reactor.core.contract import Change, Column, TableChanged, TableSchema
-from reactor.core.lineage import ALL, NOTHING, Columns, Lineage, reads_any, touched
+from reactor.core.lineage import ALL, NOTHING, Columns, Lineage, by_pattern, reads_any, touched
 
 TABLE: Final = "*"
 """The name of what is a matter of the whole table: whether it is there."""
@@ -85,6 +86,10 @@ def judge(
     """
     known = {fact.name: fact for fact in facts}
     renewed: list[Fact] = []
+    happened = list(happened)
+    whole = [move for move in happened if move.name == TABLE]
+    if whole and by_pattern(reader, table):
+        return Judgement((), renews(reader, table, [move.before for move in whole]))
     for move in happened:
         if not reads_any(reader, table, _concerned(move.before)):
             continue

@@ -128,6 +128,12 @@ def reads_any(lineage: Lineage, source: str, columns: Columns) -> bool:
     return False
 
 
+def by_pattern(lineage: Lineage, table: str) -> bool:
+    """Whether the asset reads a file only as one of many, so that it can do without this one."""
+    names = (name for name in lineage.reads if same_table(name, table, lineage.schema))
+    return all(name != table and _GLOB.search(name) for name in names)
+
+
 DEFAULT_SCHEMAS: Final = frozenset({"public", "main", "dbo"})
 """The schemas of names that say none: of PostgreSQL, of SQLite and DuckDB, of SQL Server."""
 

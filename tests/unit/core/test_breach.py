@@ -100,6 +100,21 @@ def test_a_table_that_was_renamed_and_back_is_the_same() -> None:
     assert play(AMOUNT, table, None, other)[-1] == Judgement((), ALL)
 
 
+def test_a_file_that_is_one_of_many_may_come_and_go() -> None:
+    files = declared({"lake/*.csv": ["amount"]})
+    path = "lake/monday.csv"
+    gone = judge(files, path, moves(seen(FULL, None)))
+    assert gone == Judgement((), ALL)
+    broken = judge(files, path, moves(seen(FULL, LESS)))
+    assert [fact.said for fact in broken.facts] == ["column amount removed"]
+    assert judge(files, path, moves(seen(LESS, None)), broken.facts) == Judgement((), ALL)
+
+
+def test_a_file_that_is_read_by_its_name_is_missed() -> None:
+    file = declared({"lake/monday.csv": ["amount"], "lake/*.csv": ["amount"]})
+    assert judge(file, "lake/monday.csv", moves(seen(FULL, None))).facts
+
+
 def test_a_column_that_is_back_with_another_type_holds_on() -> None:
     other = shape("id:integer amount:text")
     assert [bool(each.facts) for each in play(AMOUNT, FULL, LESS, other, FULL)] == [
