@@ -36,6 +36,10 @@ class Served:
         answer = self._portal.call(lambda: self._web.emit(sensor, data, id, **about))
         assert answer.status_code == 202, answer.text
 
+    def post(self, path: str, order: dict[str, Any]) -> None:
+        answer = self._portal.call(lambda: self._web.http.post(path, json=order))
+        assert answer.status_code == 202, answer.text
+
 
 @contextmanager
 def served(pipeline: Pipeline, folder: Path, **settings: Any) -> Iterator[Served]:
@@ -198,6 +202,35 @@ def test_an_asset_shows_its_last_state_and_can_be_launched(service: Served, page
     shows(page, ".detail h1", "revenue")
     click(page, ".detail .action")
     shows(page, ".detail section", "launched by hand")
+
+
+def test_what_is_out_of_date_is_told_and_brought_up_to_date(tmp_path: Path, page: Chrome) -> None:
+    pipeline = Pipeline("shop")
+
+    @pipeline.asset
+    async def prices() -> None: ...
+
+    @pipeline.asset
+    async def catalogue(prices: Any) -> None: ...
+
+    with served(pipeline, tmp_path) as service:
+        service.post("/api/materialize", {"assets": ["prices"]})
+        page.get(service.url)
+        until(lambda: state(page, "catalogue") == "materialized", "all is made")
+        service.post("/api/materialize", {"assets": ["prices"], "downstream": False})
+        page.get(f"{service.url}/#/assets/catalogue")
+
+        def told() -> bool:
+            page.refresh()
+            return bool(find(page, ".detail h1")) and bool(
+                page.find_elements(By.CSS_SELECTOR, ".detail .stale")
+            )
+
+        until(told, "it is told that the catalogue is out of date")
+        shows(page, ".detail .stale", "prices changed after it (step ")
+        click(page, ".detail .action")
+        until(lambda: not page.find_elements(By.CSS_SELECTOR, ".detail .stale"), "it is up to date")
+        shows(page, ".detail", "launched by hand")
 
 
 def test_links_from_outside_lead_to_the_thing_itself(service: Served, page: Chrome) -> None:

@@ -37,7 +37,8 @@ export function asset(model, name) {
       state.note ? h("p", { class: "doc" }, state.note) : "",
       found.held && found.held !== state.note ? h("p", { class: "doc" }, `held by ${found.held}`) : "",
       found.doc ? h("p", { class: "doc" }, found.doc) : "",
-      h("div", { class: "actions" }, action("Materialize", () => post("/api/materialize", { assets: [name] }))),
+      outOfDate(found),
+      h("div", { class: "actions" }, launches(found)),
       h(
         "section",
         {},
@@ -56,6 +57,24 @@ export function asset(model, name) {
     ];
   };
   return view(`/api/assets/${encodeURIComponent(name)}`, draw, (item) => item.asset === name || (item.kind === "run" && item.assets.includes(name)));
+}
+
+/** What of an asset is out of date, and why. */
+function outOfDate(found) {
+  if (!found.stale_count) return "";
+  const more = found.stale_count - found.stale.length;
+  const lines = found.stale.map((part) => `${part.partition === null ? "" : `${part.partition}: `}${part.why}`);
+  if (more > 0) lines.push(`and ${more.toLocaleString()} more`);
+  return h("section", { class: "stale" }, h("h2", {}, "Out of date"), h("p", { class: "doc" }, lines.join("\n")));
+}
+
+/** What an operator may launch of an asset. */
+function launches(found) {
+  const order = (about) => () => post("/api/materialize", { assets: [found.name], ...about });
+  return [
+    found.stale.some((part) => part.root) ? action("Bring up to date", order({ stale: true })) : "",
+    found.partitioned ? action("Make what is missing", order({ missing: true })) : action("Materialize", order({})),
+  ];
 }
 
 function materializations(all) {
