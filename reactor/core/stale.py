@@ -18,7 +18,7 @@ from datetime import datetime
 
 from reactor.core.asset import Asset
 from reactor.core.graph import Graph
-from reactor.core.inputs import Input, Inputs
+from reactor.core.inputs import Input, Inputs, Seen
 from reactor.core.inventory import Inventory
 from reactor.core.link import EVERY, Link, Place, link
 from reactor.core.plan import Root
@@ -153,8 +153,10 @@ class _Looking:
         return keys
 
     def _judged(self, asset: Asset, row: Materialization) -> Stale | None:
-        news = [*self._news(asset, row)]
-        gone = [*self._gone(asset, row)]
+        seen = self._inputs.seen(asset, row.partition, row)
+        moved = seen.inputs != row.inputs
+        news = [*self._news(asset, row, seen)] if moved else []
+        gone = [*self._gone(asset, row)] if moved else []
         absent = self._inputs.absent(asset.name, row.partition) if news or gone else []
         if absent:
             names = listed(list(dict.fromkeys(name for name, _ in absent)))
@@ -168,10 +170,9 @@ class _Looking:
             return Stale(asset.name, row.partition, f"{_named(*first.place)} is out of date", False)
         return None
 
-    def _news(self, asset: Asset, row: Materialization) -> Iterator[str]:
+    def _news(self, asset: Asset, row: Materialization, seen: Seen) -> Iterator[str]:
         """What changed of what an asset partition reads."""
         then = {name: (name, what, change) for name, what, change in row.inputs}
-        seen = self._inputs.seen(asset, row.partition, row)
         now = {read[0]: read for read in seen.inputs}
         for up, edge in self._inputs.links(asset):
             before, read = then.pop(up.name, None), now.get(up.name)

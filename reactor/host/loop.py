@@ -33,7 +33,6 @@ from reactor.core.errors import (
     StoreConflict,
     StoreUnavailable,
 )
-from reactor.core.plan import Root
 from reactor.core.reactor import Reactor
 from reactor.core.stale import given_up
 from reactor.core.state import Table
@@ -197,8 +196,7 @@ class Host:
         if not self.options.catch_up:
             return Restarted()
         places = [each.place for each in self.reactor.stale()]
-        left = given_up(await self.store.ended(places)) if places else frozenset[Root]()
-        return Restarted(True, left)
+        return Restarted(True, given_up(await self.store.ended(places))) if places else Restarted()
 
     async def _check_addresses(self) -> None:
         """A position belongs to an address: another one under the same name is not resumed."""
