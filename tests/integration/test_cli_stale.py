@@ -1,6 +1,7 @@
 """`reactor materialize --stale` and `--missing`; `assets` and `doctor`, against a service."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,30 @@ def test_partitions_are_named_or_those_taken_that_are_missing(run: Command) -> N
     _quiet(run)
     assert run("materialize", "region", "--missing").out == "nothing of region is missing\n"
     assert run("materialize").code == 2
+
+
+def test_a_start_catches_up_unless_it_is_told_not_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = tmp_path / "pipeline.py"
+    pipeline.write_text(PIPELINE)
+    run = command(capsys)
+    with served(tmp_path) as first:
+        monkeypatch.setenv("REACTOR_PORT", str(first.port))
+        run("materialize", "raw")
+        run("materialize", "region", "--partition", "eu")
+        _quiet(run)
+        assert first.stop() == 0
+    pipeline.write_text(PIPELINE.replace("report(clean)", "report(clean, raw)"))
+    with served(tmp_path, env={"REACTOR_CATCH_UP": "false"}) as second:
+        monkeypatch.setenv("REACTOR_PORT", str(second.port))
+        assert len(run("runs", "list", "--json").data) == 2
+        assert "it reads raw now" in run("assets", "show", "report").out
+        assert second.stop() == 0
+    with served(tmp_path) as third:
+        monkeypatch.setenv("REACTOR_PORT", str(third.port))
+        _quiet(run)
+        newest, *others = run("runs", "list", "--json").data
+        assert (newest["rule"], newest["roots"], len(others)) == ("catch up", ["report"], 2)
+        assert "out of date" not in run("assets").out
+        assert third.stop() == 0
