@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from reactor.core.partition import Dynamic, Static
@@ -15,8 +16,8 @@ from tests.integration.web_service import Feed, Running, running
 pytestmark = pytest.mark.anyio
 
 
-def shop(*, priced: bool = False, broken: bool = False) -> Pipeline:
-    """Orders and what follows from them; `priced`, it reads prices too."""
+def shop(*, priced: bool = False, broken: bool = False, endless: bool = False) -> Pipeline:
+    """Orders and what follows from them: it may read prices too, fail, or never end."""
     pipeline = Pipeline("shop")
 
     @pipeline.asset(on=Feed("orders"))
@@ -28,6 +29,8 @@ def shop(*, priced: bool = False, broken: bool = False) -> Pipeline:
     async def clean(raw: Any) -> None:
         if broken:
             raise ZeroDivisionError("division by zero")
+        if endless:
+            await anyio.sleep_forever()
 
     async def clean_priced(raw: Any, prices: Any) -> None: ...
 
@@ -146,6 +149,23 @@ async def test_what_failed_waits_for_its_resume_over_a_restart(tmp_path: Path) -
         assert list(await stale(served)) == ["clean", "report"]
         await served.http.post(f"/api/runs/{newest['id']}/resume")
         await served.until("/api/assets", lambda all: not any(a["stale_count"] for a in all))
+
+
+async def test_what_was_cancelled_is_not_run_again_by_a_restart(tmp_path: Path) -> None:
+    async with running(shop(), tmp_path) as served:
+        await built(served)
+    async with running(shop(endless=True), tmp_path) as served:
+        await order(served, assets=["raw"])
+        assets = await served.until(
+            "/api/assets", lambda all: any(a["active"] for a in all if a["name"] == "clean")
+        )
+        assert "clean" in [each["name"] for each in assets]
+        await served.http.post("/api/runs/2/cancel")
+        [newest, _] = await quiet(served)
+        assert newest["status"] == "cancelled"
+    async with running(shop(), tmp_path) as served:
+        assert len(await quiet(served)) == 2
+        assert list(await stale(served)) == ["clean", "report"]
 
 
 async def test_partitions_that_were_never_made_are_launched_when_asked(tmp_path: Path) -> None:
