@@ -74,20 +74,20 @@ class Graph:
         wanted = dict.fromkeys(sorted(set(roots), key=self.place.__getitem__))
         done: set[str] = set()
         order: list[str] = []
+        entered: list[str] = []
         for root in reversed(wanted):
-            stack: list[tuple[str, bool]] = [(root, False)]
+            stack: list[str | None] = [root]
             while stack:
-                asset, left = stack.pop()
-                if left:
-                    order.append(asset)
+                asset = stack.pop()
+                if asset is None:
+                    order.append(entered.pop())
                 elif asset not in done:
                     done.add(asset)
-                    stack.append((asset, True))
-                    stack.extend(
-                        (child, False)
-                        for child in self.downstream[asset]
-                        if child not in done and (self.assets[child].follow or child in wanted)
-                    )
+                    entered.append(asset)
+                    stack.append(None)  # here it is left again, with all below it
+                    for child in self.downstream[asset]:
+                        if child not in done and (self.assets[child].follow or child in wanted):
+                            stack.append(child)
         order.reverse()
         return tuple(order)
 
