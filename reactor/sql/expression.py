@@ -24,6 +24,19 @@ _NO_COLUMNS = frozenset(
 """Names without a table that databases understand."""
 
 
+_WORDS = frozenset(
+    f"{word}{end}"
+    for word in (
+        "nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day", "week",
+        "month", "quarter", "year", "decade", "century", "millennium", "epoch", "dow", "doy",
+        "isodow", "isoyear", "dayofweek", "dayofyear", "weekday", "yearday", "all", "input", "key",
+        "value", "both", "leading", "trailing", "timezone", "julian", "era", "date", "time",
+    )
+    for end in ("", "s")
+)  # fmt: skip
+"""Words that stand among expressions and are no columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """A column that no table here has: its name, what was asked for it, and what there is."""
@@ -67,6 +80,8 @@ class Expressions(Names):
                     found |= inner.everything() | inner.shaping
                 case exp.Star() if not isinstance(each.parent, exp.Count):
                     found |= union(side.relation.everything() for side in seen.visible())
+                case exp.Var():
+                    found |= self._word(each.name, seen)
                 case exp.Columns():
                     found |= union(side.relation.everything() for side in seen.visible())
                 case exp.Lambda():
@@ -82,10 +97,26 @@ class Expressions(Names):
                     if each.args.get("condition") is not None:
                         stack.append((each.args["condition"], inner_scope))
                 case _:
-                    if isinstance(each, exp.Window) and each.args.get("alias") is not None:
-                        found |= self._window(self._name(each.args["alias"]), seen)
+                    found |= self._besides(each, seen)
                     stack.extend((child, seen) for child in each.iter_expressions())
         return frozenset(found)
+
+    def _besides(self, node: exp.Expr, scope: Scope) -> Origins:
+        """What is no part of an expression and that it derives from all the same."""
+        found: Origins = NONE
+        if isinstance(node, exp.Window) and node.args.get("alias") is not None:
+            found |= self._window(self._name(node.args["alias"]), scope)
+        if isinstance(node.args.get("unit"), exp.Literal):
+            found |= self._word(node.args["unit"].name, scope)
+        return found
+
+    def _word(self, word: str, scope: Scope) -> Origins:
+        """What this dialect has as a word may be a column in the database's own."""
+        if word.lower() in _WORDS:
+            return NONE
+        found = scope.unqualified(self._name(word)) or NONE
+        self._note(found)
+        return found
 
     def _children(self, node: exp.Expr, scope: Scope) -> Origins:
         return union(self._of(child, scope) for child in node.iter_expressions())

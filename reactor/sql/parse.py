@@ -52,7 +52,8 @@ def parsed(sql: str, dialect: str = "") -> Query:
         if what.startswith("Required keyword"):
             what = "Something is missing here"
         said = f"{what[:1].lower()}{what[1:]}{f', at {near!r}' if near else ''}"
-        raise QueryError(said, first.get("line") or 0, first.get("col") or 0) from error
+        hint = "" if dialect else "if your database understands it, say dialect="
+        raise QueryError(said, first.get("line") or 0, first.get("col") or 0, hint) from error
     except (SqlglotError, RecursionError) as error:
         said = str(error).partition("\n")[0]
         raise QueryError(f"{said[:1].lower()}{said[1:]}") from error

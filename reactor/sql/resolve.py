@@ -94,7 +94,7 @@ class Resolver(Froms):
     def _modified(self, node: exp.Expr, found: Relation, scope: Scope) -> Relation:
         """ORDER BY and LIMIT of a set operation or of brackets see the names of its columns."""
         scope.sides.append(Side((), found))
-        shaping = self._ordering(node, found, scope, [])
+        shaping = self._ordering(node, found, scope)
         return replace(found, shaping=found.shaping | shaping)
 
     def _ctes(self, node: exp.Expr, outer: Scope) -> Mapping[str, Late]:
@@ -155,21 +155,20 @@ class Resolver(Froms):
         for window in node.args.get("windows") or ():
             scope.windows[self._name(window.this)] = self._children(window, scope)
         scope.lookup = self._dialect not in _LATE_ALIASES
-        listed: list[Origins] = []
-        found = self._projections(node, scope, listed)
+        found = self._projections(node, scope)
         shaping |= self._rows_made(node, scope)
         for part in ("where", "prewhere"):
             if node.args.get(part) is not None:
                 shaping |= self._of(node.args[part].this, scope)
         scope.lookup = True
-        shaping |= self._grouping(node, scope, listed)
+        shaping |= self._grouping(node, found, scope)
         shaping |= self._distinct(node, found, scope)
-        shaping |= self._ordering(node, found, scope, listed)
+        shaping |= self._ordering(node, found, scope)
         shaping |= union(side.relation.shaping for side in scope.sides)
         return replace(found, shaping=shaping)
 
-    def _projections(self, node: exp.Select, scope: Scope, listed: list[Origins]) -> Relation:
-        """The select list; `listed` gets the origins of each of its items."""
+    def _projections(self, node: exp.Select, scope: Scope) -> Relation:
+        """The columns of the select list."""
         columns: list[tuple[str, Origins]] = []
         opened: dict[str, frozenset[str]] = {}
         vague: Origins | None = None
@@ -183,12 +182,10 @@ class Resolver(Froms):
                     opened[source] = without & opened.get(source, without)
                 if star.vague is not None:
                     vague = (vague or NONE) | star.vague
-                listed.append(star.everything())
-                starred |= listed[-1]
+                starred |= star.everything()
                 mixed += star.mixed
                 continue
             origins = self._of(each, scope)
-            listed.append(origins)
             if each.find(exp.Columns) is not None or isinstance(each, (exp.Unnest, exp.Dot)):
                 # One expression, and who knows how many columns.
                 vague = (vague or NONE) | origins
@@ -293,14 +290,14 @@ class Resolver(Froms):
     def _own(self, node: exp.Expr, select: exp.Select) -> bool:
         return node.find_ancestor(exp.Select) is select
 
-    def _grouping(self, node: exp.Select, scope: Scope, listed: list[Origins]) -> Origins:
+    def _grouping(self, node: exp.Select, columns: Relation, scope: Scope) -> Origins:
         found: Origins = NONE
         group = node.args.get("group")
         if group is not None:
             if group.args.get("all"):
-                found |= union(listed)
+                found |= columns.everything()
             for each in group.expressions:
-                found |= self._ordinal(each, listed) or self._of(each, scope)
+                found |= self._ordinal(each, columns) or self._of(each, scope)
             for kind in ("cube", "rollup", "grouping_sets"):
                 for each in group.args.get(kind) or ():
                     found |= self._of(each, scope) if isinstance(each, exp.Expr) else NONE
@@ -319,9 +316,7 @@ class Resolver(Froms):
         on = distinct.args.get("on")
         return self._of(on, scope) if on is not None else found.everything()
 
-    def _ordering(
-        self, node: exp.Expr, found: Relation, scope: Scope, listed: list[Origins]
-    ) -> Origins:
+    def _ordering(self, node: exp.Expr, found: Relation, scope: Scope) -> Origins:
         order, shaping = node.args.get("order"), NONE
         for each in order.expressions if order is not None else ():
             key = each.this
@@ -331,19 +326,21 @@ class Resolver(Froms):
             own = None
             if isinstance(key, exp.Column) and not key.args.get("table"):
                 own = scope.aliases.get(self._name(key.this))
-            shaping |= self._ordinal(key, listed) or own or self._of(key, scope)
+            shaping |= self._ordinal(key, found) or own or self._of(key, scope)
         for part in ("limit", "offset"):
             clause = node.args.get(part)
             if clause is not None:
                 shaping |= self._children(clause, scope)
         return shaping
 
-    def _ordinal(self, node: exp.Expr, listed: list[Origins]) -> Origins | None:
-        """`group by 1` means the first of the select list."""
+    def _ordinal(self, node: exp.Expr, found: Relation) -> Origins | None:
+        """`group by 1` means the first column."""
         if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
             return None
         at = int(node.name) - 1
-        return listed[at] if 0 <= at < len(listed) else union(listed)
+        if found.closed and 0 <= at < len(found.columns):
+            return found.columns[at][1]
+        return found.everything()
 
 
 def _collided(found: Relation) -> dict[str, Origins]:

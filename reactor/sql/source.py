@@ -180,7 +180,11 @@ class Froms(Expressions):
         if call is None:
             return self._cannot_tell(node, scope), NONE
         given = self._children(call, scope)
-        return Relation(vague=given), given
+        names = self._alias_columns(node)
+        # Named one by one, they are all there are.
+        whole = names and isinstance(call, (exp.Unnest, exp.Explode, exp.GenerateSeries))
+        columns = tuple((name, given) for name in names)
+        return Relation(columns, vague=None if whole else given), given
 
     def _cannot_tell(self, node: exp.Expr, scope: Scope) -> Relation:
         """Something unknown: it may do anything with every table in it."""

@@ -72,7 +72,8 @@ class Writer:
             one, two = self.narrowed(text, columns, width), self.narrowed(other, others, width)
             text, columns = f"{one} {kind} {two}", columns[:width]
             if self.maybe(3):
-                text = f"{text} order by all limit 3"
+                keys = ", ".join(map(str, range(width, 0, -1)))
+                text = f"{text} order by {self.draw(st.sampled_from(['all', keys]))} limit 3"
         return with_ + text, columns
 
     def narrowed(self, text: str, columns: Sequence[str], width: int) -> str:

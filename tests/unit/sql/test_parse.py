@@ -196,6 +196,35 @@ def test_a_text_that_is_no_single_query_is_refused(sql: str, what: str, line: in
     assert raised.value.line == line
 
 
+@pytest.mark.parametrize(
+    ("sql", "shaping"),
+    [
+        ("(select a, b from t) union all (select c, d from u) order by 2 limit 3", "b d"),
+        ("select a, b from t order by 2 limit 3", "b"),
+        ("select a as x, b from t order by x limit 3", "a"),
+        ("select a, sum(b) as s from t group by 1", "a"),
+        ("select *, b from t order by 2 limit 3", "* b"),
+    ],
+)
+def test_a_number_in_order_by_and_group_by_is_a_column_of_the_answer(
+    sql: str, shaping: str
+) -> None:
+    found = {"*" if column is ALL else column for _, column in lineage_of(sql).shaping}
+    assert found == set(shaping.split())
+
+
+def test_rows_made_of_a_list_have_the_columns_that_they_are_given() -> None:
+    sql = "select o.id, t.tag from orders o cross join lateral unnest(o.tags) as t(tag)"
+    assert derived(sql, "postgres") == {"id": {"orders.id"}, "tag": {"orders.tags"}}
+    star = lineage_of("select * from orders o, unnest(o.tags) as t(tag)", "postgres")
+    assert touched(star, {"orders": frozenset({"note"})}) == {"note"}
+
+
+def test_a_word_of_another_dialect_may_be_a_column() -> None:
+    sql = "select date_trunc('day', ts) as d, extract(epoch from u) as e from t"
+    assert lineage_of(sql, "bigquery").reads == {"t": {"ts", "u"}}
+
+
 def test_a_query_says_which_parameters_it_asks_for() -> None:
     sql = "select ':window_end', a::date from t where d = :partition -- :window_start"
     assert parsed(sql, "postgres").parameters == {"partition"}
