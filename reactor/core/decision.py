@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reactor.core.event import Event
 from reactor.core.ranges import Range, Ranges
@@ -39,8 +40,7 @@ class Ending(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """An attempt ended. `handle` is JSON data; `check` names the blocking check that failed."""
 
     step: int
@@ -241,8 +241,7 @@ class Facts:
     fates: Sequence[Fate] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """Start an attempt of a step: `events` are the causes to hand over, as ranges; `because` says
     in words why its runs are; `changed` has the keys of each upstream that changed since the last
     success, None if that was not of some keys alone.
@@ -259,7 +258,7 @@ class Start:
     upstream: Mapping[str, Any]
     previous: Any = None
     because: str = ""
-    changed: Mapping[str, tuple[str, ...] | None] = field(default_factory=lambda: {})
+    changed: Mapping[str, tuple[str, ...] | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Demands:
     """The live runs.
 
     Beside the rows, and derived from them: how many works each live run still waits for (`left`),
-    where its roots are among them (`_roots`), how many live runs name a step (`_held`), which live
+    where its roots are among them (`_roots`), which steps do a work with `later` (`_later`), how
+    many live runs name a step (`_held`), which live
     runs a rule has (`_going`), and which steps can no longer be joined because something they need
     was claimed or ended (`_stale`), and, of one that reads many partitions, which steps of which
     asset partitions it follows from (`_above`). `_doubtful` are runs of which it is to be told anew
@@ -82,6 +83,7 @@ class Demands:
         self._graph, self._state, self._waves = graph, state, waves
         self._left: dict[int, int] = {}
         self._roots: dict[int, tuple[int, ...]] = {}
+        self._later: set[int] = set()
         self._through: list[int] = []
         self._held: dict[int, int] = {}
         self._going: dict[tuple[str, str | None], dict[int, None]] = {}
@@ -121,6 +123,7 @@ class Demands:
         """A run is live from now on."""
         self._left[run.id] = left
         self._roots[run.id] = tuple(at for at, work in enumerate(run.works) if work.root)
+        self._later.update(work.step for work in run.works if work.later)
         if not left:
             self._through.append(run.id)
         self._going.setdefault((run.rule, run.partition), {})[run.id] = None
@@ -153,7 +156,7 @@ class Demands:
         if run is None:
             return None
         more = union(run.events, events)
-        self._state.put(Table.RUN, (run.id,), replace(run, events=more))
+        self._state.put(Table.RUN, (run.id,), run._replace(events=more))
         return run.id
 
     def launch(self, launch: Launch, now: datetime) -> int:
@@ -191,7 +194,7 @@ class Demands:
             placed = work.done_by(self._create(work, joining.run, needs, now))
             self._gather(placed, joining.works)
             return placed
-        joined = replace(step, runs=(*step.runs, joining.run), root=step.root or work.root)
+        joined = step._replace(runs=(*step.runs, joining.run), root=step.root or work.root)
         self._state.put(Table.STEP, (step.id,), joined)
         # What follows from a step that was joined may be joined, too.
         joining.known[step.id] = True
@@ -229,6 +232,8 @@ class Demands:
         In each of its runs `draw` plans them; what the run has of them already waits for the new
         ones too. The step is still in the line.
         """
+        if step.id not in self._later:
+            return
         for id in step.runs:
             run = self.run(id)
             at = next(at for at, work in enumerate(run.works) if work.step == step.id)
@@ -268,8 +273,10 @@ class Demands:
         self._left[run.id] += len(works) - len(run.works)
         for work in works[len(run.works) :]:
             self._held[work.step] = self._held.get(work.step, 0) + 1
+            if work.later:
+                self._later.add(work.step)
         ordered = _upstreams_first(works)
-        self._state.put(Table.RUN, (run.id,), replace(run, works=ordered))
+        self._state.put(Table.RUN, (run.id,), run._replace(works=ordered))
         self._roots[run.id] = tuple(at for at, work in enumerate(ordered) if work.root)
         self.requeue(joining.pushed)
 
@@ -382,9 +389,15 @@ class Demands:
     def causes(self, step: Step) -> Ranges:
         """The events to hand to a step: of the runs it is a root of, else of all its runs."""
         runs = [self.run(id) for id in step.runs]
+        if len(runs) == 1:
+            return runs[0].events
         if step.root:
-            runs = [run for run in runs if any(w.root and w.step == step.id for w in run.works)]
+            runs = [run for run in runs if self.asks(run, step)]
         return union(*(run.events for run in runs))
+
+    def asks(self, run: Run, step: Step) -> bool:
+        """Whether a live run asks for a step for its own sake."""
+        return any(run.works[at].step == step.id for at in self._roots[run.id])
 
     def claimed(self, id: int) -> None:
         """A step was claimed, or ended without: what needs it can no longer be joined."""
@@ -397,7 +410,7 @@ class Demands:
             return
         closure = self._waves.closure(ids)
         for id in closure:
-            moved = replace(self._waves.step(id), order=self._state.next("order"))
+            moved = self._waves.step(id)._replace(order=self._state.next("order"))
             self._state.put(Table.STEP, (id,), moved)
         self._waves.moved_back(closure)
 
@@ -439,14 +452,14 @@ class Demands:
         for each in gone:
             run = self.run(each)
             works = tuple(w.done_by(id) if w.step == step.id else w for w in run.works)
-            self._state.put(Table.RUN, (each,), replace(run, works=works))
+            self._state.put(Table.RUN, (each,), run._replace(works=works))
             self._count_down(each)
         self._held[id] = len(gone)
         self._held[step.id] -= len(gone)
         works_left = [(self.run(run), work) for run in rest for work in self.run(run).works]
         mine = [(run, work) for run, work in works_left if work.step == step.id]
         root = any(work.root for _, work in mine)
-        self._state.put(Table.STEP, (step.id,), replace(step, runs=rest, root=root))
+        self._state.put(Table.STEP, (step.id,), step._replace(runs=rest, root=root))
         above = {run.works[at].step for run, work in mine for at in work.upstream}
         self._waves.set_needs(step.id, above)
         if not self._any_claimed(above):
@@ -501,7 +514,7 @@ class Demands:
             held = all(self._waves.step(each).status is StepStatus.HELD for each in left)
             status = RunStatus.HELD if held else RunStatus.RUNNING
             if status is not run.status:
-                self._state.put(Table.RUN, (id,), replace(run, status=status))
+                self._state.put(Table.RUN, (id,), run._replace(status=status))
             if held:
                 self._fold(run.rule, run.partition, now)
 
@@ -518,9 +531,9 @@ class Demands:
         mine = self._waits_for(newest)
         older = [run for run in held if self._waits_for(run) <= mine]
         events = union(newest.events, *(run.events for run in older))
-        self._state.put(Table.RUN, (newest.id,), replace(newest, events=events))
+        self._state.put(Table.RUN, (newest.id,), newest._replace(events=events))
         for run in older:
-            self._state.put(Table.RUN, (run.id,), replace(run, status=RunStatus.SUPERSEDED))
+            self._state.put(Table.RUN, (run.id,), run._replace(status=RunStatus.SUPERSEDED))
             for id in sorted(self._waits_for(run)):
                 note = f"run {newest.id} goes on for it"
                 self.let_go(self._waves.step(id), {run.id}, StepStatus.SKIPPED, note, now)
@@ -535,7 +548,7 @@ class Demands:
         for id in sorted(through):
             del self._left[id], self._roots[id]
             run = self.run(id)
-            done = replace(run, status=self._outcome(run), finished=now)
+            done = run._replace(status=self._outcome(run), finished=now)
             self._state.put(Table.RUN, (id,), done)
             self._state.forget(Table.RUN, id)
             self._let_go_of(run)
@@ -549,6 +562,7 @@ class Demands:
             self._held[work.step] -= 1
             if not self._held[work.step]:
                 del self._held[work.step]
+                self._later.discard(work.step)
                 self._state.forget(Table.STEP, work.step)
 
     def _outcome(self, run: Run) -> RunStatus:
@@ -565,7 +579,7 @@ class Demands:
         """Takes a failed or cancelled run back into the line; what succeeded stays done."""
         by_id = {step.id: step for step in steps}
         works = tuple(self._again(work, by_id, run.id, now) for work in run.works)
-        run = replace(run, status=RunStatus.RUNNING, finished=None, works=works)
+        run = run._replace(status=RunStatus.RUNNING, finished=None, works=works)
         self._state.put(Table.RUN, (run.id,), run)
         live = [work for work in works if work.step in self._waves.needs]
         self._hold(run, len(live))
@@ -585,7 +599,7 @@ class Demands:
         """A work of a run that is resumed: done, joined to what goes on already, or to do again."""
         step: Step = self._state.get(Table.STEP, work.step) or by_id[work.step]
         if step.id in self._waves.needs:
-            joined = replace(step, runs=(*step.runs, run))
+            joined = step._replace(runs=(*step.runs, run))
             self._state.put(Table.STEP, (step.id,), joined)
             self._waves.look.add(step.id)
             return work
@@ -594,7 +608,7 @@ class Demands:
             return work
         if self._held.get(step.id):
             # Another live run has recorded how this step ended: it is done again beside it.
-            step = replace(step, id=self._state.next("step"), tries=0)
+            step = step._replace(id=self._state.next("step"), tries=0)
         again = step.to(
             StepStatus.PENDING,
             runs=(run,),

@@ -38,15 +38,20 @@ class Seen:
 
 
 class Inputs:
-    """Reads the graph and the inventory; remembers nothing of its own."""
+    """Reads the graph and the inventory; remembers nothing but the edges it was asked for."""
 
     def __init__(self, graph: Graph, inventory: Inventory) -> None:
         self._graph, self._inventory = graph, inventory
+        self._links: dict[str, tuple[tuple[Upstream, Link | None], ...]] = {}
 
-    def links(self, asset: Asset) -> list[tuple[Upstream, Link | None]]:
+    def links(self, asset: Asset) -> tuple[tuple[Upstream, Link | None], ...]:
         """The edges that lead to an asset."""
-        assets = self._graph.assets
-        return [(up, link(assets[up.name], asset, up.mapping)) for up in asset.upstream]
+        found = self._links.get(asset.name)
+        if found is None:
+            above = ((self._graph.assets[up.name], up) for up in asset.upstream)
+            found = tuple((up, link(each, asset, up.mapping)) for each, up in above)
+            self._links[asset.name] = found
+        return found
 
     def places(self, name: str, partition: str | None) -> tuple[Place, ...]:
         """The asset partitions that a step reads."""

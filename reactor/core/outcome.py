@@ -10,7 +10,6 @@ else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -70,7 +69,7 @@ class Outcomes:
             case _ if timed_out:
                 self._try_again(step, self._timeout_text(step), True, now)
             case Ending.CANCELLED:
-                self._again(replace(step, attempt=step.attempt - 1))
+                self._again(step._replace(attempt=step.attempt - 1))
             case Ending.LOST:
                 self._lost(step, now)
 
@@ -102,7 +101,7 @@ class Outcomes:
         error = outcome.error
         if outcome.ending is Ending.CANCELLED and step.stopping:
             error = self._timeout_text(step) if step.stopping == TIMED_OUT else step.stopping
-        closed = replace(begun, finished=now, outcome=outcome.ending.value, error=error)
+        closed = begun._replace(finished=now, outcome=outcome.ending.value, error=error)
         self._state.put(Table.ATTEMPT, key, closed)
         self._state.forget(Table.ATTEMPT, *key)
 
@@ -193,9 +192,9 @@ class Outcomes:
         lost = step.lost + 1
         if lost >= LOST_LIMIT:
             text = f"lost {lost} times with the process that ran it"
-            self._fail(replace(step, lost=lost), text, text, now)
+            self._fail(step._replace(lost=lost), text, text, now)
             return
-        self._again(replace(step, lost=lost, attempt=step.attempt - 1))
+        self._again(step._replace(lost=lost, attempt=step.attempt - 1))
 
     def _again(self, step: Step) -> None:
         row = step.to(StepStatus.PENDING, started=None, stopping="")

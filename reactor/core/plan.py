@@ -167,7 +167,9 @@ class _Drawing:
         """Why something runs that others lead to."""
         if len(above) == 1:
             return f"because {self.works[above[0]].asset} changes"
-        names = list(dict.fromkeys(self.works[at].asset for at in above))
+        names = list(dict.fromkeys([self.works[at].asset for at in above]))
+        if len(names) == 2:
+            return f"because {names[0]} and {names[1]} change"
         return f"because {listed(names, len(names))} {'change' if len(names) > 1 else 'changes'}"
 
     def _lead_on(self, asset: Asset, keys: Collection[str | None], first: int) -> tuple[str, ...]:

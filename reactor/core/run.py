@@ -10,10 +10,10 @@ Law: a row is never changed, only replaced; every replacement of a step's status
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reactor.core.errors import InvariantError
 
@@ -94,8 +94,7 @@ class Work:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One launched subgraph, and the events that caused it.
 
     One that is `forced` does what it names, whatever holds that back, and takes nothing for
@@ -118,8 +117,7 @@ class Run:
     forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One asset partition being brought up to date, for all the runs that wait for it.
 
     `order` is its place in the line of waves (scheduler.py). `attempt` counts tries that used up a
@@ -159,11 +157,10 @@ class Step:
             )
         if status is not StepStatus.RUNNING:
             changes["deadline"] = None
-        return replace(self, status=status, **changes)
+        return self._replace(status=status, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try of a step: `number` is the step's `tries`; `outcome` is empty while it runs."""
 
     step: int
@@ -174,8 +171,7 @@ class Attempt:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Materialization:
+class Materialization(NamedTuple):
     """The record that an asset partition was brought up to date.
 
     `step` made the data. `change` numbers it: it is a new number, larger than any before of any

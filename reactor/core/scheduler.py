@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from reactor.core.agenda import Agenda
@@ -122,7 +121,7 @@ class Scheduler:
 
     def _end_run_early(self, id: int, status: RunStatus, reason: str, now: datetime) -> None:
         run = self._demands.run(id)
-        self._state.put(Table.RUN, (id,), replace(run, status=status))
+        self._state.put(Table.RUN, (id,), run._replace(status=status))
         for work in run.works:
             step = self._waves.step(work.step) if work.step in self._waves.needs else None
             if step is None:
@@ -148,10 +147,15 @@ class Scheduler:
         self._unpark([step.id for step in parked if not self._paused(step)])
         self._waves.look.update(self._waves.needs)
 
-    def holds_changed(self) -> None:
-        """A hold began, changed or ended: steps that wait are held from now on, and what nothing
-        holds any more joins the line again.
-        """
+    def hold_back(self) -> None:
+        """A hold began or changed: steps that wait are held from now on."""
+        for step in self._live():
+            why = self._why_held(step)
+            if step.status is StepStatus.PENDING and why and step.id not in self._waves.parked:
+                self._hold(step, why)
+
+    def go_on(self) -> None:
+        """A hold changed or ended: what nothing holds any more joins the line again."""
         free: list[int] = []
         for step in self._live():
             why = self._why_held(step)
@@ -160,11 +164,8 @@ class Scheduler:
                 self._demands.held_or_not(step)
                 free.append(step.id)
             elif step.status is StepStatus.HELD and why != step.note:
-                self._state.put(Table.STEP, (step.id,), replace(step, note=why))
-            elif step.status is StepStatus.PENDING and why and step.id not in self._waves.parked:
-                self._hold(step, why)
+                self._state.put(Table.STEP, (step.id,), step._replace(note=why))
         self._demands.requeue(free)
-        self._waves.look.update(self._waves.needs)
 
     def _hold(self, step: Step, why: str) -> None:
         self._state.put(Table.STEP, (step.id,), step.to(StepStatus.HELD, note=why))
@@ -186,10 +187,12 @@ class Scheduler:
     def _unpark(self, ids: list[int]) -> None:
         for id in ids:
             self._waves.parked.discard(id)
-            self._state.put(Table.STEP, (id,), replace(self._waves.step(id), note=""))
+            self._state.put(Table.STEP, (id,), self._waves.step(id)._replace(note=""))
         self._demands.requeue(ids)
 
     def _paused(self, step: Step) -> bool:
+        if not self._state.rows[Table.PAUSE]:
+            return False
         return self._demands.paused(step.asset, (self._demands.run(id).rule for id in step.runs))
 
     def restarted(self, now: datetime) -> None:
@@ -269,14 +272,16 @@ class Scheduler:
         paused, parked = self._paused(step), step.id in self._waves.parked
         if paused and not parked:
             self._waves.parked.add(step.id)
-            self._state.put(Table.STEP, (step.id,), replace(step, note="paused"))
+            self._state.put(Table.STEP, (step.id,), step._replace(note="paused"))
             self._waves.refresh([step.id])
         elif parked and not paused:
             self._unpark([step.id])
         return paused or parked
 
     def _rank(self, step: Step) -> Rank:
-        priority = max((self._demands.run(run).priority for run in step.runs), default=0)
+        priority = self._demands.run(step.runs[0]).priority
+        if len(step.runs) > 1:
+            priority = max(self._demands.run(run).priority for run in step.runs)
         own = self._graph.assets[step.asset].priority
         return (-(priority + own), step.created, self._graph.place[step.asset], step.id)
 
@@ -344,12 +349,14 @@ class Scheduler:
         if not seen.inputs:
             return True
         runs = [self._demands.run(id) for id in step.runs]
-        if step.root and any(_asks(run, step) for run in runs if run.rule != CATCH_UP):
+        if step.root and any(self._demands.asks(run, step) for run in runs if run.rule != CATCH_UP):
             return True
         return any(run.forced for run in runs)
 
     def _because(self, step: Step) -> str:
         """Why the runs that wait for a step are, each reason once."""
+        if len(step.runs) == 1:
+            return self._demands.run(step.runs[0]).because.removeprefix("because ")
         runs = (self._state.get(Table.RUN, id) for id in step.runs)
         said = (run.because.removeprefix("because ") for run in runs if run is not None)
         return "; ".join(dict.fromkeys(said))
@@ -358,7 +365,7 @@ class Scheduler:
         """Stops an attempt, once; an operator's reason stands above that it took too long."""
         if step.stopping and step.stopping != TIMED_OUT:
             return
-        self._state.put(Table.STEP, (step.id,), replace(step, stopping=reason))
+        self._state.put(Table.STEP, (step.id,), step._replace(stopping=reason))
         if not step.stopping:
             self._outcomes.effects.append(Stop(step.id, step.tries, reason))
 
@@ -373,12 +380,7 @@ class Scheduler:
         return len(self._waves.needs) - self._pools.running
 
 
-def _asks(run: Run, step: Step) -> bool:
-    """Whether a run asks for a step for its own sake."""
-    return any(work.root and work.step == step.id for work in run.works)
-
-
 def _run_key(step: Step, causes: Iterable[tuple[int, int]]) -> str:
     """Names a step's work by what caused it: the same for every attempt and for a resume."""
-    text = f"{step.asset}|{step.partition}|{sorted(causes)}|{step.id}"
+    text = f"{step.asset}|{step.partition}|{[*causes]}|{step.id}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -267,7 +267,7 @@ def _environment(
         "REACTOR_WINDOW_START": window.start.isoformat() if window is not None else "",
         "REACTOR_WINDOW_END": window.end.isoformat() if window is not None else "",
         "REACTOR_UPSTREAM": json.dumps(start.upstream),
-        "REACTOR_CHANGED": json.dumps(start.changed),
+        "REACTOR_CHANGED": json.dumps(dict(start.changed)),
         "REACTOR_EVENT_COUNT": str(len(events)),
     }
     text = json.dumps([_told(event) for event in events])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reactor.core.decision import Facts
@@ -22,8 +20,8 @@ async def _keep(store: Database, *steps: Step) -> None:
 
 
 def _ended(id: int, when: int, partition: str | None = None, asset: str = "raw") -> Step:
-    return replace(
-        step(id, asset), partition=partition, status=StepStatus.CANCELLED, finished=at(when)
+    return step(id, asset)._replace(
+        partition=partition, status=StepStatus.CANCELLED, finished=at(when)
     )
 
 

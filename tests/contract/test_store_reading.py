@@ -1,7 +1,6 @@
 """What a store answers to people and the API."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +73,7 @@ async def test_a_run_in_a_list_says_what_it_is(busy: Database) -> None:
         "finished": "2026-03-01T12:00:02.000000Z",
         "because": "",
         "fingerprint": "",
+        "forced": False,
         "assets": 2,
     }
 
@@ -204,7 +204,7 @@ async def test_an_asset_shows_its_latest_data_and_its_last_step(busy: Database) 
     await busy.commit(
         turn(
             changes=[
-                put(Table.MATERIALIZATION, ("raw", None), replace(made, partition=None, at=at(1))),
+                put(Table.MATERIALIZATION, ("raw", None), made._replace(partition=None, at=at(1))),
                 put(Table.MATERIALIZATION, ("raw", "eu"), made),
             ]
         )
@@ -238,7 +238,7 @@ async def test_the_steps_of_an_asset_are_listed_in_pages(busy: Database) -> None
 
 async def test_each_materialization_stays_in_the_history(store: Database) -> None:
     first = Materialization("raw", None, 1, at(1), "a.csv", inputs=(("x", None, 1),))
-    second = replace(first, at=at(2), step=2, handle="b.csv")
+    second = first._replace(at=at(2), step=2, handle="b.csv")
     await store.commit(turn(changes=[put(Table.MATERIALIZATION, ("raw", None), first)]))
     await store.commit(turn(changes=[put(Table.MATERIALIZATION, ("raw", None), second, first)]))
 

@@ -114,7 +114,7 @@ class Play:
                     number, f"asset{n}", name, StepStatus.PENDING, number, (id,), at(self.now)
                 )
             else:
-                row = replace(joined, runs=(*joined.runs, id))
+                row = joined._replace(runs=(*joined.runs, id))
             self.state.put(Table.STEP, (row.id,), row)
             upstream = tuple(range(n))
             works.append(Work(row.asset, name, row.id, upstream, str(data), n == 0))
@@ -138,29 +138,28 @@ class Play:
         run: Run | None = self.pick(Table.RUN, a)
         if run is not None:
             events = union(run.events, self.fire(run.id, a, timer=True))
-            self.state.put(Table.RUN, (run.id,), replace(run, events=events))
+            self.state.put(Table.RUN, (run.id,), run._replace(events=events))
 
     def take_over(self, a: int, name: str | None, data: Any) -> None:
         """Events that a run has from one that it replaced, not from a firing of its own."""
         run: Run | None = self.pick(Table.RUN, a)
         if run is not None:
             events = union(run.events, ranges({a + 1, a + 2, 3 * a + 5}))
-            self.state.put(Table.RUN, (run.id,), replace(run, events=events))
+            self.state.put(Table.RUN, (run.id,), run._replace(events=events))
 
     def replan(self, a: int, name: str | None, data: Any) -> None:
         run: Run | None = self.pick(Table.RUN, a)
         if run is not None:
             works = tuple(replace(work, because=f"{data}") for work in run.works)
             status = RunStatus.HELD if a % 2 else RunStatus.RUNNING
-            self.state.put(Table.RUN, (run.id,), replace(run, works=works, status=status))
+            self.state.put(Table.RUN, (run.id,), run._replace(works=works, status=status))
 
     def claim(self, a: int, name: str | None, data: Any) -> None:
         step: Step | None = self.pick(Table.STEP, a)
         if step is not None and step.finished is None:
             tries = step.tries + 1
             inputs = (("asset0", name, a),) if a % 2 else ()
-            claimed = replace(
-                step,
+            claimed = step._replace(
                 status=StepStatus.RUNNING,
                 tries=tries,
                 run_key=f"key{a}",
@@ -178,14 +177,14 @@ class Play:
         attempt: Attempt | None = self.pick(Table.ATTEMPT, a)
         if attempt is not None:
             key = (attempt.step, attempt.number)
-            ended = replace(attempt, finished=at(self.now), outcome="failed", error=name or "")
+            ended = attempt._replace(finished=at(self.now), outcome="failed", error=name or "")
             self.state.put(Table.ATTEMPT, key, ended)
             self.state.forget(Table.ATTEMPT, *key)
 
     def end_step(self, a: int, name: str | None, data: Any) -> None:
         step: Step | None = self.pick(Table.STEP, a)
         if step is not None and step.finished is None:
-            ended = replace(step, status=StepStatus.FAILED, finished=at(self.now))
+            ended = step._replace(status=StepStatus.FAILED, finished=at(self.now))
             self.state.put(Table.STEP, (step.id,), ended)
             self.let_go([step.id])
 
@@ -193,7 +192,7 @@ class Play:
         run: Run | None = self.pick(Table.RUN, a)
         if run is None:
             return
-        ended = replace(run, status=RunStatus.FAILED, finished=at(self.now))
+        ended = run._replace(status=RunStatus.FAILED, finished=at(self.now))
         self.state.put(Table.RUN, (run.id,), ended)
         self.state.forget(Table.RUN, run.id)
         self.let_go([work.step for work in run.works])
@@ -334,10 +333,10 @@ async def test_a_run_that_is_resumed_is_live_again(store_url: str) -> None:
         assert run.events == ((1, 2),) or run.events == ((1, 1),)
         assert [step.status for step in steps] == [StepStatus.FAILED, StepStatus.FAILED]
 
-        again = replace(run, status=RunStatus.RUNNING, finished=None)
+        again = run._replace(status=RunStatus.RUNNING, finished=None)
         play.state.put(Table.RUN, (1,), again)
         for step in steps:
-            back = replace(step, status=StepStatus.PENDING, finished=None)
+            back = step._replace(status=StepStatus.PENDING, finished=None)
             play.state.put(Table.STEP, (step.id,), back)
         await store.commit(turn(changes=play.state.end_turn()))
 
