@@ -56,11 +56,12 @@ Told = tuple[datetime, Line]
 
 
 class Chronicle:
-    """Remembers decisions. `launched` and `alerts` are lists that their reader may empty."""
+    """Remembers decisions. `launched`, `ran` and `alerts` are lists that their reader may empty."""
 
     def __init__(self, graph: Graph, keep: Keep) -> None:
         self.graph, self.whole = graph, keep == "everything"
         self.launched: list[str] = []
+        self.ran: list[str] = []
         self.alerts: list[str] = []
         self.firings: list[Firing] = []
         self.decisions: list[Decision] = []
@@ -88,6 +89,8 @@ class Chronicle:
             if isinstance(effect, Start):
                 if effect.number == 1:
                     self.launched.append(effect.asset)
+                if effect.attempt == 1:
+                    self.ran.append(_place(effect.asset, effect.partition))
             elif isinstance(effect, Notify):
                 self.alerts.append(effect.alert.text)
         self.decisions.append(decision)
@@ -185,9 +188,12 @@ class Chronicle:
 def cause(event: Event) -> str:
     """What an event is called in any life: an asset's own events are numbered anew in each."""
     if event.source.startswith("asset:"):
-        partition = f"[{event.key}]" if event.key is not None else ""
-        return f"{event.subject}{partition}.{event.type}"
+        return f"{_place(event.subject, event.key)}.{event.type}"
     return f"{event.source} {event.id}"
+
+
+def _place(asset: str, partition: str | None) -> str:
+    return asset if partition is None else f"{asset}[{partition}]"
 
 
 def _because(events: Sequence[Event]) -> str:

@@ -26,6 +26,7 @@ from reactor.core.decision import (
     Input,
     Materialize,
     Restarted,
+    ResumeRun,
     Start,
     Stop,
 )
@@ -34,7 +35,7 @@ from reactor.core.errors import DefinitionError, ReactorError
 from reactor.core.event import Event
 from reactor.core.graph import nearest
 from reactor.core.reactor import Reactor
-from reactor.core.run import Run, Step, StepStatus
+from reactor.core.run import Run, RunStatus, Step, StepStatus
 from reactor.core.stale import Stale, given_up
 from reactor.core.state import State
 from reactor.core.trigger.expression import Source
@@ -199,10 +200,33 @@ class Simulation:
         self._turn([CancelRun(run)])
         return self._settle(self.now)
 
+    def resume(self, run: int | None = None) -> Simulation:
+        """Lets a failed or cancelled run go on from where it ended; without a number, the last
+        that failed. What succeeded in it is not done again.
+
+        Raises: ReactorError if there is none.
+        """
+        rows, steps = self._whole().runs, self._whole().steps
+        if run is None:
+            run = max((id for id, row in rows.items() if row.status is RunStatus.FAILED), default=0)
+        if run not in rows:
+            raise ReactorError("there is no such run to resume", hint="look at sim.runs")
+        row = rows[run]
+        self._turn([ResumeRun(row, tuple(steps[work.step] for work in row.works))])
+        return self._settle(self.now)
+
     @property
     def launched(self) -> list[str]:
         """Asset names, in the order in which their steps first started."""
         return self._whole().launched
+
+    @property
+    def ran(self) -> list[str]:
+        """What was started, with its partition: `["raw[2026-01-05]", "report"]`.
+
+        A retry is not told again; what is resumed, or lost in a restart and begun anew, is.
+        """
+        return self._whole().ran
 
     @property
     def alerts(self) -> list[str]:

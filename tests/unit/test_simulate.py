@@ -11,6 +11,7 @@ from reactor.core.asset import Retry
 from reactor.core.errors import DefinitionError, ReactorError
 from reactor.core.event import Event
 from reactor.core.field import field
+from reactor.core.partition import Static
 from reactor.pipeline import Output, Pipeline
 from reactor.testing import START, simulate
 from sensors import KafkaTopic
@@ -48,6 +49,48 @@ def test_steps_without_a_script_succeed_at_once() -> None:
         sim.emit(event("a"))
         assert sim.launched == ["raw", "clean"]
         assert [run.status for run in sim.runs] == ["succeeded"]
+
+
+def test_what_ran_is_told_with_its_partitions() -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(on=A, partitions=Static("eu", "us").by(field.region))
+    def sales(events): ...
+
+    @shop.asset
+    def total(sales): ...
+
+    with simulate(shop) as sim:
+        sim.emit(event("a", region="us"), event("a", region="eu"))
+        assert sim.ran == ["sales[us]", "sales[eu]", "total"]
+        assert sim.launched == ["sales", "sales", "total"]
+
+
+def test_a_failed_run_is_resumed_from_its_failure() -> None:
+    with simulate(chain()) as sim:
+        sim.on("raw").fails()
+        sim.on("clean").fails()
+        sim.emit(event("a")).later("1h")
+        assert sim.ran == ["raw", "clean"], "a retry is not told again"
+        assert (sim.failed, [run.status for run in sim.runs]) == (["clean"], ["failed"])
+        sim.ran.clear()
+        sim.resume().later("1h")
+        assert (sim.ran, sim.failed) == (["clean"], [])
+        assert [run.status for run in sim.runs] == ["succeeded"]
+        with pytest.raises(ReactorError, match="no such run to resume"):
+            sim.resume()
+
+
+def test_of_several_runs_one_is_resumed_by_its_number() -> None:
+    with simulate(chain()) as sim:
+        sim.on("clean").fails(2)
+        sim.emit(event("a")).later("1h").emit(event("a")).later("1h")
+        first, second = sim.runs
+        sim.resume(first.id).later("1h")
+        assert sim.ran == ["raw", "clean", "raw", "clean", "clean"]
+        assert [run.status for run in sim.runs] == ["succeeded", "failed"]
+        with pytest.raises(ReactorError, match="no such run to resume"):
+            sim.resume(second.id + 1)
 
 
 def test_an_attempt_takes_as_long_as_its_script_says() -> None:
