@@ -13,7 +13,7 @@ from typing import Any
 
 from reactor.core.errors import Problem
 from reactor.core.graph import nearest
-from reactor.core.lineage import ALL, Columns, Lineage, declared, same_table
+from reactor.core.lineage import ALL, Columns, Lineage, declared, same_table, table_key
 from reactor.definition import AssetDeclaration
 from reactor.sql.relation import Catalogue, Table
 from reactor.sql.statement import DEFAULT_CONNECTION, Statement, dialect_of
@@ -33,7 +33,9 @@ def understood(
     if not any({"reads", "columns", "sql", *OF_SQL} & set(each.options) for each in given):
         return list(given), []
     reading = _Reading(given)
-    return [reading.of(each) for each in given], reading.problems
+    for name in reading.upstreams_first():
+        reading.of(reading.known[name].declaration)
+    return [reading.of(each) for each in given], list(dict.fromkeys(reading.problems))
 
 
 @dataclass(slots=True)
@@ -55,16 +57,52 @@ class _Reading:
     problems: list[Problem] = field(default_factory=lambda: [])
     known: dict[str, _Known] = field(default_factory=lambda: {})
     external: dict[str, set[str]] = field(default_factory=lambda: {})
+    by_key: dict[str, list[str]] = field(default_factory=lambda: {})
 
     def __post_init__(self) -> None:
         for each in self.given:
             is_sql = each.options.get("sql") is not None
             table = str(each.options.get("table") or each.name)
             self.known.setdefault(each.name, _Known(each, table, is_sql))
+        for name, known in self.known.items():
+            self.by_key.setdefault(table_key(known.table), []).append(name)
         for each in self.given:
             for source, names in self._reads(each, quiet=True).items():
                 if source not in self.known and names is not ALL:
                     self.external.setdefault(source, set()).update(names)
+
+    def upstreams_first(self) -> list[str]:
+        """The SQL assets, so that none comes before one whose table it names."""
+        order: list[str] = []
+        seen: set[str] = set()
+        for start in self.known:
+            stack = [(start, False)]
+            while stack:
+                name, left = stack.pop()
+                if left:
+                    order.append(name)
+                elif name not in seen and self.known[name].is_sql:
+                    seen.add(name)
+                    stack.append((name, True))
+                    stack += [(each, False) for each in self._named_by(name)]
+        return order
+
+    def _named_by(self, name: str) -> list[str]:
+        """The assets whose tables a query names, as far as it can be read."""
+        given = self.known[name].declaration
+        text, _, _ = self._text(given)
+        parse = self._parser(given) if text is not None else None
+        if parse is None:
+            return []
+        try:
+            tables = parse.parsed(text, self._dialect(given)).tables
+        except parse.QueryError:
+            return []
+        return [each for table in tables if (each := self._asset_of(table, given)) is not None]
+
+    def _dialect(self, given: AssetDeclaration) -> str:
+        database = str(given.options.get("database") or DEFAULT_CONNECTION)
+        return str(given.options.get("dialect") or dialect_of(database))
 
     def of(self, given: AssetDeclaration) -> AssetDeclaration:
         """The declaration of an asset, with what it implies."""
@@ -124,7 +162,7 @@ class _Reading:
         if "columns" in options:
             self._wrong(given, "columns= is read from its SQL", "leave it out")
         database = str(options.get("database") or DEFAULT_CONNECTION)
-        dialect = str(options.get("dialect") or dialect_of(database))
+        dialect = self._dialect(given)
         text, file, first = self._text(given)
         if text is None:
             return given
@@ -200,10 +238,8 @@ class _Reading:
 
     def _asset_of(self, table: str, reader: AssetDeclaration) -> str | None:
         """The asset that keeps the table which a query calls so, or None if no asset does."""
-        for name, known in self.known.items():
-            if name == reader.name:
-                continue
-            if same_table(table, known.table):
+        for name in self.by_key.get(table_key(table), ()):
+            if name != reader.name and same_table(table, self.known[name].table):
                 return name
         schema, _, last = table.casefold().rpartition(".")
         known = self.known.get(last)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -37,6 +38,7 @@ class Query:
     parameters: frozenset[str]
 
 
+@lru_cache(maxsize=4_096)
 def parsed(sql: str, dialect: str = "") -> Query:
     """The one query of a text.
 

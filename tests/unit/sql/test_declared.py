@@ -277,3 +277,14 @@ def test_a_schema_change_reaches_who_reads_the_column_and_nobody_else() -> None:
     with simulate(shop) as sim:
         sim.emit(tables.event("public.orders", removed="note")).later("1s")
         assert sim.launched == []
+
+
+def test_a_long_chain_of_queries_is_read_whatever_the_order_of_declaration() -> None:
+    shop = Pipeline("shop")
+    for number in reversed(range(400)):
+        source = f"a{number - 1}" if number else "public.orders"
+        shop.asset(sql=f"select amount from {source}", name=f"a{number}")(lambda: None)
+    lineage = shop.definition().graph.assets["a399"].lineage
+    assert lineage is not None
+    assert lineage.reads == {"a398": {"amount"}}
+    assert lineage.columns == {"amount"}
