@@ -96,13 +96,13 @@ def judge(
         fact = known.get(move.name)
         if fact is None:
             known[move.name] = replace(move.before, said=move.said)
-        elif _undoes(move, fact):
+        elif not _undoes(move, fact):
+            known[move.name] = replace(fact, said=move.said or fact.said)
+        elif _anew(move, fact):
+            known[move.name] = replace(fact, said="")
+        else:
             del known[move.name]
-            if _anew(move, fact):
-                renewed.append(fact)
             continue
-        elif move.said:
-            known[move.name] = replace(fact, said=move.said)
         renewed.append(move.before)
     if any(fact.said for fact in known.values()):
         return Judgement(tuple(known.values()), renews(reader, table, renewed))

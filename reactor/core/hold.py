@@ -126,7 +126,8 @@ class Holds:
             self._replace(hold, after, UNDONE, now)
         why = UNDONE if undone else "no asset reads what changed"
         what = listed([str(change) for change in changed.changes])
-        return Reach(roots, what, "" if roots else why, undone, bool(before or after))
+        moved = bool(before or after) and not observe
+        return Reach(roots, what, "" if roots else why, undone, moved)
 
     def renews(self, asset: str) -> Columns:
         """The own columns of an asset that change with what it is held by; all if it is not."""

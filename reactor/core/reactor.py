@@ -147,11 +147,6 @@ class Reactor:
         return self._holds
 
     @property
-    def holds(self) -> Holds:
-        """What is held by breaking schema changes."""
-        return self._holds
-
-    @property
     def running(self) -> int:
         """How many attempts are running."""
         return self._scheduler.running
@@ -172,7 +167,8 @@ class Reactor:
                 self._scheduler.finish(each, now)
             case Restarted():
                 self._holds.adopt(now)
-                self._scheduler.holds_changed()
+                self._scheduler.hold_back()
+                self._scheduler.go_on()
                 self._plan_again(now)
                 self._scheduler.restarted(now)
                 self._upkeep.restarted(each, now)
@@ -187,7 +183,7 @@ class Reactor:
                 self._pause(each, now)
             case Ack(hold, reason):
                 self._holds.acknowledge(hold, reason, now)
-                self._scheduler.holds_changed()
+                self._scheduler.go_on()
             case StartBackfill() | SetBackfill() | RetryBackfill():
                 self._backfills.take(each, now)
             case _:
@@ -275,28 +271,35 @@ class Reactor:
             rule = self.graph.rules[group.rule]
             accepted = dict(self._engine.accepted) if rule.schema else {}
             for matches in self._portions(rule, group):
-                run = None
+                runs: Sequence[int | None] = [None]
                 if rule.schema:
-                    made = self._reached(rule, accepted[matches[0][0]], matches[0][0], now)
-                    if made is None:
-                        continue
-                    run = None if rule.observe else self._scheduler.launch(made, now)
+                    seq = matches[0][0]
+                    runs = self._schema_runs(rule, accepted[seq], seq, now)
                 elif not rule.observe:
-                    run = self._run(rule, group, matches, now)
-                fired.append(
-                    Fired(
-                        self.state.next("firing"),
-                        rule.name,
-                        group.key,
-                        group.partition,
-                        now,
-                        run,
-                        tuple(matches),
-                        group.timer,
-                        rule.observe,
-                        group.label,
-                    )
-                )
+                    runs = [self._run(rule, group, matches, now)]
+                for run in runs:
+                    fired.append(self._fired(rule, group, matches, run, now))
+
+    def _fired(
+        self,
+        rule: Rule,
+        group: Group,
+        matches: Sequence[tuple[int, ...]],
+        run: int | None,
+        now: datetime,
+    ) -> Fired:
+        return Fired(
+            self.state.next("firing"),
+            rule.name,
+            group.key,
+            group.partition,
+            now,
+            run,
+            tuple(matches),
+            group.timer,
+            rule.observe,
+            group.label,
+        )
 
     def _portions(self, rule: Rule, group: Group) -> list[list[tuple[int, ...]]]:
         """The matches, in portions of which each makes one launch."""
@@ -340,19 +343,40 @@ class Reactor:
         launch = Launch(made, events, group.key, because, rule.priority, rule.pending)
         return self._scheduler.launch(launch, now)
 
-    def _reached(self, rule: Rule, event: Event, seq: int, now: datetime) -> Launch | None:
-        """Who reads what changed of a table is launched, held or not; None if that is nobody."""
+    def _schema_runs(
+        self, rule: Rule, event: Event, seq: int, now: datetime
+    ) -> list[int] | list[None]:
+        """Launches who reads what changed of a table: who is held apart from who may go on, so that
+        nobody waits for the held ones who need not.
+        """
         reach = self._holds.take(event, seq, now, observe=rule.observe)
         if reach.undone:
             self._scheduler.spare(rule.name, reach.undone, UNDONE, now)
-        if reach.held and not rule.observe:
-            self._scheduler.holds_changed()
+        if reach.held:
+            self._scheduler.hold_back()
         known = self._scheduler.known
         roots = [root for name in reach.roots for root in wholly(self.graph.assets[name], known)]
         if not roots:
             why = reach.why or "nothing was ever made of what it changes"
             self._engine.lost(rule.name, Word.FILTERED, ((seq, seq),), why)
-            return None
+            if reach.held:
+                self._scheduler.go_on()
+            return []
         because = f"because {describe(event)}: {reach.what}"
-        made = plan(self.graph, rule.name, roots, because, known=known, touched=reach.roots)
-        return Launch(made, ((seq, seq),), None, because, rule.priority)
+        held = self._holds.held
+        made = [
+            plan(self.graph, rule.name, some, because, known=known, touched=reach.roots)
+            for some in (
+                [root for root in roots if root[0] not in held],
+                [root for root in roots if root[0] in held],
+            )
+            if some
+        ]
+        runs: list[int] = []
+        if not rule.observe:
+            launches = (Launch(each, ((seq, seq),), None, because, rule.priority) for each in made)
+            runs = [self._scheduler.launch(each, now) for each in launches]
+        if reach.held:
+            # Not before: what was held takes its last causes along.
+            self._scheduler.go_on()
+        return runs or [None]

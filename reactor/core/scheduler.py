@@ -169,7 +169,7 @@ class Scheduler:
 
     def _hold(self, step: Step, why: str) -> None:
         self._state.put(Table.STEP, (step.id,), step.to(StepStatus.HELD, note=why))
-        self._waves.refresh([step.id])
+        self._waves.held(step.id)
         self._demands.held_or_not(step)
 
     def _why_held(self, step: Step) -> str:

@@ -230,9 +230,14 @@ class Waves:
         if not self._aside.isdisjoint(self.needs[step.id]):
             return True
         return any(
-            id in self._aside and self.step(id).order < step.order
+            id in self._aside and self.step(id).order < step.order and not self._is_held(id)
             for id in self._started.get((step.asset, step.partition), ())
         )
+
+    def held(self, id: int) -> None:
+        """A step is held now: only one that is forced does not wait with it, and may pass it."""
+        self.refresh([id, *self._held_back_by(self.step(id))])
+        self.moved(id)
 
     def _held_back_by(self, step: Step) -> list[int]:
         """The steps that must not pass this one on the asset partition it writes."""
@@ -338,7 +343,8 @@ class Waves:
         if ahead is not None and self._goes_before(ahead):
             return ahead
         for id in self._started.get(place, ()):
-            if id != step.id and (self._runs(id) or self.step(id).order < step.order):
+            earlier = self.step(id).order < step.order and not self._is_held(id)
+            if id != step.id and (self._runs(id) or earlier):
                 return id
         while ahead is not None:
             if self._goes_before(ahead):
@@ -351,7 +357,10 @@ class Waves:
 
         One that stands aside and was never started does not: nothing is lost by passing it.
         """
-        return id not in self._aside or self.step(id).tries > 0
+        return id not in self._aside or (self.step(id).tries > 0 and not self._is_held(id))
+
+    def _is_held(self, id: int) -> bool:
+        return self.step(id).status is StepStatus.HELD
 
     def stands_aside(self, ids: Iterable[int]) -> bool:
         """Whether any of these steps gave up its claims for now."""

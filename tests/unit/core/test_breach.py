@@ -91,6 +91,10 @@ def test_a_table_that_was_made_anew_holds_other_rows() -> None:
     assert play(AMOUNT, full, None, full)[-1] == Judgement((), ALL)
 
 
+def test_that_a_table_was_made_anew_is_not_forgotten_while_a_column_is_missing() -> None:
+    assert play(AMOUNT, FULL, None, LESS, FULL)[-1] == Judgement((), ALL)
+
+
 def test_a_table_that_was_renamed_and_back_is_the_same() -> None:
     table = shape("id:integer#1 amount:integer#2", identity="77")
     held, back = play(AMOUNT, table, None, table)

@@ -156,9 +156,13 @@ def test_a_reader_runs_exactly_when_it_is_free_and_has_something_new_to_read(
 
 
 def lenient(graph: Graph) -> Graph:
-    """The same graph, in which an asset can do without each of its inputs."""
+    """The same graph, in which an asset can do without each of its inputs, and follows them all."""
     assets = [
-        replace(asset, upstream=tuple(replace(above, optional=True) for above in asset.upstream))
+        replace(
+            asset,
+            upstream=tuple(replace(above, optional=True) for above in asset.upstream),
+            follow=True,
+        )
         for asset in graph.assets.values()
     ]
     return Graph.of("lenient", assets, list(graph.rules.values()), list(graph.sensors.values()))

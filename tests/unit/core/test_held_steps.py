@@ -84,9 +84,25 @@ def test_a_change_that_breaks_one_reader_launches_another() -> None:
     stage.change(changes=exact)
     assert stage.started == ["count"]
     assert stage.held == ["clean", "report"]
-    assert stage.ends_of_runs == ["running"]
+    assert stage.ends_of_runs == ["running", "held"]
     stage.ends("count")
-    assert stage.ends_of_runs == ["held"]
+    assert stage.ends_of_runs == ["succeeded", "held"]
+    assert [fired.run for fired in stage.decisions[0].facts.fired] == [1, 2]
+
+
+def test_an_asset_that_does_not_follow_a_held_one_does_not_wait_for_it() -> None:
+    assets = [
+        Asset("clean", lineage=AMOUNT),
+        Asset("audit", (Upstream("clean", True),), follow=False, lineage=ID),
+    ]
+    stage = Shop(Graph.of("shop", assets, schema_rules(assets, [], [tables])))
+    exact = [
+        {"kind": "column_retyped", "breaking": False, "column": "id"},
+        {"kind": "column_removed", "breaking": True, "column": "amount"},
+    ]
+    stage.change(changes=exact)
+    assert stage.running == ["audit"]
+    assert stage.held == ["clean"]
 
 
 def test_an_acknowledged_hold_is_caught_up_with_by_one_step_each_with_all_causes() -> None:
@@ -172,6 +188,19 @@ def test_what_is_launched_by_hand_is_held_unless_it_is_forced() -> None:
     stage.by_hand("clean", downstream=False)
     assert stage.started == []
     stage.by_hand("clean", downstream=False, forced=True)
+    assert stage.running == ["clean"]
+    stage.ends("clean")
+    assert stage.ends_of_runs == ["held", "held", "succeeded"]
+
+
+def test_a_forced_run_passes_a_held_one_that_had_begun() -> None:
+    stage = Shop(shop(retries=1))
+    stage.fire("raw")
+    stage.ends("raw")
+    stage.fails("clean")
+    stage.change(removed="amount")
+    stage.by_hand("clean", downstream=False, forced=True)
+    stage.passes("1m")
     assert stage.running == ["clean"]
     stage.ends("clean")
     assert stage.ends_of_runs == ["held", "held", "succeeded"]

@@ -75,7 +75,7 @@ def told_by_history(reader: Lineage, history: Sequence[TableSchema | None]) -> T
     came = False
     for before, after in pairwise(history):
         if not broken:
-            seen_last = before
+            seen_last, came = before, False
         for change in diff(before, after).changes:
             if change.breaking:
                 whole = {"", *_parts(reader, before)}
@@ -83,7 +83,7 @@ def told_by_history(reader: Lineage, history: Sequence[TableSchema | None]) -> T
         saw, sees = _parts(reader, seen_last), _parts(reader, after)
         moved = {name for name in {*saw, *sees} if saw.get(name) != sees.get(name)}
         broken &= moved
-        came = before is None and after is not None
+        came |= before is None and after is not None
     return Told(frozenset(broken), bool(moved) or came)
 
 
