@@ -110,10 +110,11 @@ def plan(
     for name in graph.affected(drawing.wanted):
         if name in drawing.wanted:
             drawing.draw(graph.assets[name], asked)
-        drawing.pass_on(name)
+        if drawing.spreads:
+            drawing.pass_on(name)
     planned = {work.asset for work in drawing.works}
-    later = {name for work in drawing.works for name in work.later}
-    pruned = [each for each in drawing.pruned.items() if each[0] not in planned | later]
+    planned.update(name for work in drawing.works for name in work.later)
+    pruned = [each for each in drawing.pruned.items() if each[0] not in planned]
     return Plan(rule, partition, tuple(drawing.works), tuple(pruned))
 
 
@@ -138,6 +139,11 @@ class _Drawing:
         only their end tells."""
         self.works: list[Work] = []
         self.pruned: dict[str, str] = {}
+
+    @property
+    def spreads(self) -> bool:
+        """Whether only the end of anything planned so far tells what follows from it."""
+        return bool(self._spread)
 
     def draw(self, asset: Asset, asked: Mapping[Root, None]) -> None:
         """Plans what is wanted of an asset, and wants what follows from it."""
@@ -187,13 +193,19 @@ class _Drawing:
                 if not known:
                     continue
             if asset.partitions is None and below.partitions is None:
-                reached = [(at, (key,)) for at, key in enumerate(keys, first)]
-            else:
-                reached, spreads = self._mapped(asset, below, keys, first)
-                if spreads and self._concerns(asset.name, below):
-                    places = range(first, first + len(keys))
-                    self._spread.setdefault(name, {}).update(dict.fromkeys(places))
-                    later += [name] if onward else []
+                # The usual case, and by far: each key leads to the same one.
+                for at, key in enumerate(keys, first):
+                    if key in known:
+                        known[key].append(at)
+                    elif onward:
+                        known = self.wanted.setdefault(name, {})
+                        known[key] = [at]
+                continue
+            reached, spreads = self._mapped(asset, below, keys, first)
+            if spreads and self._concerns(asset.name, below):
+                places = range(first, first + len(keys))
+                self._spread.setdefault(name, {}).update(dict.fromkeys(places))
+                later += [name] if onward else []
             for at, found in reached:
                 for key in found:
                     if key in known:
