@@ -8,9 +8,10 @@ given by `Step.order`: a reader waits for earlier writers, a writer for earlier 
 for one that is running. A step that waits out a retry, is blocked, held or paused, and whatever
 needs it, *stands aside*: it keeps no claim on its inputs. On what it writes it keeps one once it
 was started, so that the causes of one asset partition are worked off in order, and what is behind
-it there stands aside with it. `order` grows along every `need`, and a step that moves back takes
-along all that must stay behind it; so no circle of waiting exists. Who stands aside follows from
-the rows alone, whatever way led to them.
+it there stands aside with it (one that is held does not: only what is forced comes to pass it).
+`order` grows along every `need`, and a step that moves back takes along all that must stay behind
+it; so no circle of waiting exists. Who stands aside follows from the rows alone, whatever way led
+to them.
 
 Cost: a waiting step watches one step that stands in its way and is looked at again only when that
 one moves.
