@@ -195,11 +195,7 @@ class _Drawing:
             if asset.partitions is None and below.partitions is None:
                 # The usual case, and by far: each key leads to the same one.
                 for at, key in enumerate(keys, first):
-                    if key in known:
-                        known[key].append(at)
-                    elif onward:
-                        known = self.wanted.setdefault(name, {})
-                        known[key] = [at]
+                    self._lead(name, key, at, onward)
                 continue
             reached, spreads = self._mapped(asset, below, keys, first)
             if spreads and self._concerns(asset.name, below):
@@ -208,12 +204,16 @@ class _Drawing:
                 later += [name] if onward else []
             for at, found in reached:
                 for key in found:
-                    if key in known:
-                        known[key].append(at)
-                    elif onward:
-                        known = self.wanted.setdefault(name, {})
-                        known[key] = [at]
+                    self._lead(name, key, at, onward)
         return tuple(later)
+
+    def _lead(self, name: str, key: str | None, at: int, onward: bool) -> None:
+        """The work at `at` leads to an asset partition: one wanted anyway, or else `onward`."""
+        keys = self.wanted.get(name)
+        if keys is not None and key in keys:
+            keys[key].append(at)
+        elif onward:
+            self.wanted.setdefault(name, {})[key] = [at]
 
     def _unwanted(self) -> str:
         if self._downstream:
