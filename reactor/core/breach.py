@@ -116,6 +116,17 @@ def still(reader: Lineage, table: str, facts: Iterable[Fact]) -> tuple[Fact, ...
     return left if any(fact.said for fact in left) else ()
 
 
+def met(reader: Lineage, table: str, facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Those of the facts that concern a reader who comes to a table as it is now.
+
+    Whoever takes all columns takes those that are there, and lacks none of them.
+    """
+    by_name = {source: read for source, read in reader.reads.items() if read is not ALL}
+    naming = replace(reader, reads=by_name, derives=None, shaping=frozenset(), passes={})
+    gone = [fact for fact in facts if fact.name == TABLE]
+    return still(reader, table, gone) or still(naming, table, facts)
+
+
 def renews(reader: Lineage, table: str, facts: Sequence[Fact]) -> Columns:
     """The reader's own columns that change with what the facts are of."""
     if any(fact.name == TABLE for fact in facts):

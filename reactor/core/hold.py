@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reactor.core import alert
-from reactor.core.breach import judge, moves, renews, still
+from reactor.core.breach import judge, met, moves, renews, still
 from reactor.core.contract import TableChanged
 from reactor.core.decision import Notify
 from reactor.core.event import Event
@@ -159,7 +159,8 @@ class Holds:
             after: list[Held] = []
             for name, lineage in self._readers.of(hold.table).items():
                 held = known.get(name, replace(new, asset=name))
-                facts = still(lineage, hold.table, held.facts)
+                look = still if name in known else met
+                facts = look(lineage, hold.table, held.facts)
                 if facts:
                     after.append(replace(held, facts=facts))
             if after != list(hold.readers):
