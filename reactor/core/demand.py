@@ -1,4 +1,4 @@
-"""Which step does the work of which run: joining, forming the step behind, and letting go.
+"""Which step does the work of which run: placing, forming the step behind, and letting go.
 
 Knows: live runs and steps, and what has been claimed. Refuses to know: time beyond stamps, slots,
 outcomes (scheduler.py), and who may start (wave.py).
@@ -7,34 +7,27 @@ Laws. A demand joins an equal step only while neither that step nor anything it 
 claimed; otherwise it forms the step behind. From its first claim on, nothing joins a step. So an
 asset partition has at most one step running, one pending and one behind, whatever the number of
 events (and one more for every `max_events` of them). A step that several runs wait for is done
-once, and each of them records it.
-
-A step that reads many partitions may be joined for longer: by a demand that follows from other
-asset partitions than all it waited for so far. So partitions that change together are worked on
-together, and what gathers them runs once, behind them all (`GATHERED` of them at most, so that a
-stream of ever new ones does not put it off for good).
+once, and each of them records it. What a step is to whom changes together in several indexes, so
+all that changes it is in this one room, long as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reactor.core.asset import Pending
 from reactor.core.backfill import backfill_of
 from reactor.core.graph import Graph
-from reactor.core.link import Place
+from reactor.core.joining import WAITING, Joining, unclaimed
 from reactor.core.plan import Plan
 from reactor.core.ranges import Ranges, count, union
 from reactor.core.run import GOOD, Run, RunStatus, Step, StepStatus, Work
 from reactor.core.state import State, Table
 from reactor.core.wave import Waves
+from reactor.core.works import upstreams_first
 
-GATHERED = 1_000
-"""From how many asset partitions a step that gathers them may follow, at most."""
-
-_UNCLAIMED = frozenset({StepStatus.PENDING, StepStatus.BLOCKED, StepStatus.HELD})
 _LIVE = frozenset({RunStatus.RUNNING, RunStatus.HELD})
 
 
@@ -52,7 +45,7 @@ class Launch:
 
 
 @dataclass(slots=True)
-class _Joining:
+class _Placing:
     """One run's demands while they are placed: `works` are those that have their steps, `known` is
     what was found out of steps so far, `pushed` the steps that wait for more now.
     """
@@ -72,23 +65,19 @@ class Demands:
 
     Beside the rows, and derived from them: how many works each live run still waits for (`left`),
     where its roots are among them (`_roots`), which steps do a work with `later` (`_later`), how
-    many live runs name a step (`_held`), which live
-    runs a rule has (`_going`), and which steps can no longer be joined because something they need
-    was claimed or ended (`_stale`), and, of one that reads many partitions, which steps of which
-    asset partitions it follows from (`_above`). `_doubtful` are runs of which it is to be told anew
-    whether they are held.
+    many live runs name a step (`_held`), and which live runs a rule has (`_going`). `_doubtful` are
+    runs of which it is to be told anew whether they are held. What may be joined, joining.py knows.
     """
 
     def __init__(self, graph: Graph, state: State, waves: Waves) -> None:
         self._graph, self._state, self._waves = graph, state, waves
+        self._joining = Joining(waves)
         self._left: dict[int, int] = {}
         self._roots: dict[int, tuple[int, ...]] = {}
         self._later: set[int] = set()
         self._through: list[int] = []
         self._held: dict[int, int] = {}
         self._going: dict[tuple[str, str | None], dict[int, None]] = {}
-        self._stale: set[int] = set()
-        self._above: dict[int, dict[Place, int]] = {}
         self._doubtful: set[int] = set()
 
     def run(self, id: int) -> Run:
@@ -113,11 +102,10 @@ class Demands:
             self._hold(run, sum(1 for work in run.works if work.step in self._waves.needs))
             for work in run.works:
                 if work.step in self._waves.needs:
-                    self._gather(work, run.works)
+                    self._joining.gather(work, run.works)
                     above = [run.works[at].step for at in work.upstream]
                     self._waves.add_needs(work.step, above)
-                    if self._any_claimed(above):
-                        self._stale.add(work.step)
+                    self._joining.needs(work.step, above)
 
     def _hold(self, run: Run, left: int) -> None:
         """A run is live from now on."""
@@ -129,10 +117,6 @@ class Demands:
         self._going.setdefault((run.rule, run.partition), {})[run.id] = None
         for work in run.works:
             self._held[work.step] = self._held.get(work.step, 0) + 1
-
-    def _any_claimed(self, steps: Iterable[int]) -> bool:
-        needs = self._waves.needs
-        return any(id not in needs or self._waves.step(id).tries for id in steps)
 
     def going(self, rule: str, partition: str | None) -> list[int]:
         """The live runs of a rule for a partition, oldest first."""
@@ -147,7 +131,7 @@ class Demands:
             for run in runs
             if run.fingerprint != self._graph.fingerprint
             and run.status in _LIVE
-            and all(self._fresh(work.step, known) for work in run.works)
+            and all(self._joining.fresh(work.step, known) for work in run.works)
         ]
 
     def coalesce(self, rule: str, partition: str | None, events: Ranges) -> int | None:
@@ -163,11 +147,11 @@ class Demands:
         """Makes the run of a launch."""
         plan = launch.plan
         id = self._state.next("run")
-        joining = _Joining(id, launch.pending, launch.events, (plan.rule,), launch.forced)
-        works = joining.works
+        placing = _Placing(id, launch.pending, launch.events, (plan.rule,), launch.forced)
+        works = placing.works
         for work in plan.works:
             needs = [works[at].step for at in work.upstream]
-            works.append(self._place(work, needs, joining, now))
+            works.append(self._place(work, needs, placing, now))
         run = Run(
             id,
             plan.rule,
@@ -184,47 +168,28 @@ class Demands:
         )
         self._state.put(Table.RUN, (id,), run)
         self._hold(run, len(works))
-        self.requeue(joining.pushed)
+        self.requeue(placing.pushed)
         return id
 
-    def _place(self, work: Work, needs: list[int], joining: _Joining, now: datetime) -> Work:
+    def _place(self, work: Work, needs: list[int], placing: _Placing, now: datetime) -> Work:
         """The work with the step that does it: one that is joined, or a new one."""
-        step = self._joinable(work, needs, joining)
+        step = self._joinable(work, needs, placing)
         if step is None:
-            placed = work.done_by(self._create(work, joining.run, needs, now))
-            self._gather(placed, joining.works)
+            placed = work.done_by(self._create(work, placing.run, needs, now))
+            self._joining.gather(placed, placing.works)
             return placed
-        joined = step._replace(runs=(*step.runs, joining.run), root=step.root or work.root)
+        joined = step._replace(runs=(*step.runs, placing.run), root=step.root or work.root)
         self._state.put(Table.STEP, (step.id,), joined)
         # What follows from a step that was joined may be joined, too.
-        joining.known[step.id] = True
+        placing.known[step.id] = True
         self._waves.look.add(step.id)
         if self._waves.add_needs(step.id, needs):
-            joining.pushed.append(step.id)
+            placing.pushed.append(step.id)
         if step.status is StepStatus.HELD:
-            self._doubtful.add(joining.run)
+            self._doubtful.add(placing.run)
         placed = work.done_by(step.id)
-        self._gather(placed, joining.works)
+        self._joining.gather(placed, placing.works)
         return placed
-
-    def _gather(self, work: Work, works: Sequence[Work]) -> None:
-        """Notes from which steps one that reads many partitions follows in a run."""
-        if self._waves.gathers(work.step):
-            self._above.setdefault(work.step, {}).update(_followed(work, works))
-
-    def _apart(self, step: Step, work: Work, works: Sequence[Work]) -> bool:
-        """Whether a demand follows from other asset partitions than a step that gathers them."""
-        above = self._above.get(step.id)
-        if above is None or not self._unclaimed_itself(step):
-            return False
-        mine = _followed(work, works)
-        if any(above.get(place, id) != id for place, id in mine.items()):
-            return False
-        return len(above) + len(mine) <= GATHERED
-
-    @staticmethod
-    def _unclaimed_itself(step: Step) -> bool:
-        return step.tries == 0 and step.status in _UNCLAIMED
 
     def follow(self, step: Step, draw: Callable[[Run, Work], Plan], now: datetime) -> None:
         """Plans what follows from a step that told, at its end, which partitions do.
@@ -248,8 +213,8 @@ class Demands:
         moved: dict[int, int] = {}
         rule = self._graph.rules.get(run.rule)
         pending = rule.pending if rule is not None else Pending.COALESCE
-        joining = _Joining(run.id, pending, run.events, (run.rule,), run.forced, list(run.works))
-        works = joining.works
+        placing = _Placing(run.id, pending, run.events, (run.rule,), run.forced, list(run.works))
+        works = placing.works
         telling = self._telling(run, above)
         for number, work in enumerate(plan.works):
             told = (at for at, names in telling.items() if work.asset in names)
@@ -261,24 +226,24 @@ class Demands:
             if at is None:
                 added = replace(work, upstream=upstream, root=False)
                 moved[number] = len(works)
-                works.append(self._place(added, needs, joining, now))
+                works.append(self._place(added, needs, placing, now))
                 continue
             moved[number] = at
             there = works[at]
             more = tuple(each for each in upstream if each not in there.upstream)
             works[at] = replace(there, upstream=(*there.upstream, *more))
-            self._gather(works[at], works)
+            self._joining.gather(works[at], works)
             if there.step in self._waves.needs and self._waves.add_needs(there.step, needs):
-                joining.pushed.append(there.step)
+                placing.pushed.append(there.step)
         self._left[run.id] += len(works) - len(run.works)
         for work in works[len(run.works) :]:
             self._held[work.step] = self._held.get(work.step, 0) + 1
             if work.later:
                 self._later.add(work.step)
-        ordered = _upstreams_first(works)
+        ordered = upstreams_first(works)
         self._state.put(Table.RUN, (run.id,), run._replace(works=ordered))
         self._roots[run.id] = tuple(at for at, work in enumerate(ordered) if work.root)
-        self.requeue(joining.pushed)
+        self.requeue(placing.pushed)
 
     def _telling(self, run: Run, above: int) -> dict[int, frozenset[str]]:
         """The other works of a run whose end tells what follows, each with all that may."""
@@ -301,41 +266,43 @@ class Demands:
         known: dict[int, bool] = {}
         for at in self._roots[newest]:
             step: Step | None = self._state.get(Table.STEP, run.works[at].step)
-            if step is None or not self._fresh(step.id, known) or not self._fits(step, events):
+            fresh = step is not None and self._joining.fresh(step.id, known)
+            if step is None or not fresh or not self._fits(step, events):
                 return None
         return run
 
-    def _joinable(self, work: Work, needs: list[int], joining: _Joining) -> Step | None:
+    def _joinable(self, work: Work, needs: list[int], placing: _Placing) -> Step | None:
         """The step that a demand joins: the pending one, or else the one behind it.
 
         A demand that could go on does not join a step that waits for something missing or paused.
         One for a held step always does: that one goes to the end of the line before it goes on.
         New causes of a root join only the last in the line, so that they stay in order.
         """
-        if joining.pending is Pending.QUEUE or joining.forced:
+        if placing.pending is Pending.QUEUE or placing.forced:
             return None
-        known, events = joining.known, joining.events
+        known, events = placing.known, placing.events
         aside = self._waves.stands_aside(needs)
         waiting = [
             step
             for step in self._waves.queue((work.asset, work.partition))
-            if step.tries == 0 and self._alike(step, aside, joining)
+            if step.tries == 0 and self._alike(step, aside, placing)
         ]
         last = waiting[-1:]
         for step in last if work.root else reversed(waiting):
             fits = not work.root or self._fits(step, events)
             if fits and step.status is StepStatus.HELD:
                 return step
-            if fits and (self._fresh(step.id, known) or self._apart(step, work, joining.works)):
+            fresh = fits and self._joining.fresh(step.id, known)
+            if fresh or (fits and self._joining.apart(step, work, placing.works)):
                 return step
         if len(waiting) >= 2 and (not work.root or self._fits(last[0], events)):
             return last[0]
         return None
 
-    def _alike(self, step: Step, aside: bool, joining: _Joining) -> bool:
+    def _alike(self, step: Step, aside: bool, placing: _Placing) -> bool:
         """Whether a step that waits and a new demand for it wait for the same kind of thing."""
         if step.id in self._waves.parked:
-            return self.paused(step.asset, joining.rules)
+            return self.paused(step.asset, placing.rules)
         if step.status in (StepStatus.BLOCKED, StepStatus.HELD):
             return True
         return self._waves.stands_aside(self._waves.needs[step.id]) is aside
@@ -350,32 +317,6 @@ class Demands:
     def _fits(self, step: Step, events: Ranges) -> bool:
         held = count(self.causes(step)) if step.root else 0
         return held + count(events) <= self._graph.assets[step.asset].max_events or not held
-
-    def _fresh(self, id: int, known: dict[int, bool]) -> bool:
-        """Whether neither the step nor anything it needs was claimed.
-
-        `known` is what was found out for this launch so far.
-        """
-        stack = [id]
-        while stack:
-            each = stack[-1]
-            if each in known:
-                stack.pop()
-                continue
-            if not self._unclaimed(each):
-                known[each] = False
-                continue
-            needs = self._waves.needs[each]
-            unknown = [need for need in needs if need not in known]
-            stack.extend(unknown)
-            if not unknown:
-                known[each] = all(known[need] for need in needs)
-        return known[id]
-
-    def _unclaimed(self, id: int) -> bool:
-        if id in self._stale or id not in self._waves.needs:
-            return False
-        return self._unclaimed_itself(self._waves.step(id))
 
     def _create(self, work: Work, run: int, needs: Iterable[int], now: datetime) -> int:
         id, order = self._state.next("step"), self._state.next("order")
@@ -401,7 +342,7 @@ class Demands:
 
     def claimed(self, id: int) -> None:
         """A step was claimed, or ended without: what needs it can no longer be joined."""
-        self._stale.update(self._waves.dependents(id))
+        self._joining.claimed(id)
 
     def requeue(self, ids: Iterable[int]) -> None:
         """Sends steps, and all that must stay behind them, to the end of the line."""
@@ -418,8 +359,7 @@ class Demands:
         """A step ended for all its runs: takes it out of the line and counts it for each."""
         self.claimed(step.id)
         self._waves.leave(step)
-        self._stale.discard(step.id)
-        self._above.pop(step.id, None)
+        self._joining.left(step.id)
         for run in step.runs:
             self._count_down(run)
 
@@ -462,8 +402,7 @@ class Demands:
         self._state.put(Table.STEP, (step.id,), step._replace(runs=rest, root=root))
         above = {run.works[at].step for run, work in mine for at in work.upstream}
         self._waves.set_needs(step.id, above)
-        if not self._any_claimed(above):
-            self._stale.discard(step.id)
+        self._joining.needs_only(step.id, above)
 
     def below(self, step: Step) -> list[tuple[Step, set[int]]]:
         """What follows from a step in its runs, each with the runs in which it does."""
@@ -492,7 +431,7 @@ class Demands:
                 continue
             gone.add(at)
             step = self._waves.step(work.step) if work.step in self._waves.needs else None
-            if step is not None and self._unclaimed_itself(step):
+            if step is not None and unclaimed(step):
                 self.let_go(step, {run.id}, StepStatus.SKIPPED, note, now)
 
     def held_or_not(self, step: Step) -> None:
@@ -585,14 +524,13 @@ class Demands:
         self._hold(run, len(live))
         pushed: list[int] = []
         for work in live:
-            self._gather(work, works)
+            self._joining.gather(work, works)
             above = [works[at].step for at in work.upstream]
             step = self._waves.step(work.step)
-            waits = step.status in _UNCLAIMED and self._waves.add_needs(step.id, above)
+            waits = step.status in WAITING and self._waves.add_needs(step.id, above)
             if waits or step.runs == (run.id,):
                 pushed.append(step.id)
-            if self._any_claimed(above):
-                self._stale.add(step.id)
+            self._joining.needs(step.id, above)
         self.requeue(pushed)
 
     def _again(self, work: Work, by_id: Mapping[int, Step], run: int, now: datetime) -> Work:
@@ -624,39 +562,3 @@ class Demands:
         self._state.put(Table.STEP, (again.id,), again)
         self._waves.enter(again, ())
         return work.done_by(again.id)
-
-
-def _followed(work: Work, works: Sequence[Work]) -> dict[Place, int]:
-    """The steps that a work of a run follows from, by what they write."""
-    found: dict[Place, int] = {}
-    stack = list(work.upstream)
-    seen = set(stack)
-    while stack:
-        above = works[stack.pop()]
-        found[above.asset, above.partition] = above.step
-        new = [at for at in above.upstream if at not in seen]
-        seen.update(new)
-        stack += new
-    return found
-
-
-def _upstreams_first(works: Sequence[Work]) -> tuple[Work, ...]:
-    """The same works in an order in which each stands behind all that it names as upstream."""
-    order: list[int] = []
-    done: set[int] = set()
-    for first in range(len(works)):
-        stack = [first]
-        while stack:
-            at = stack[-1]
-            waits = [] if at in done else [up for up in works[at].upstream if up not in done]
-            if waits:
-                stack += reversed(waits)
-                continue
-            stack.pop()
-            if at not in done:
-                done.add(at)
-                order.append(at)
-    place = {at: number for number, at in enumerate(order)}
-    return tuple(
-        replace(works[at], upstream=tuple(place[up] for up in works[at].upstream)) for at in order
-    )

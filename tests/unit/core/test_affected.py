@@ -8,9 +8,9 @@ import pytest
 
 from reactor.core.asset import Asset, Rule, Upstream
 from reactor.core.decision import Materialize
-from reactor.core.demand import GATHERED
 from reactor.core.field import field, path_of
 from reactor.core.graph import Graph
+from reactor.core.joining import GATHERED
 from reactor.core.mapping import All, Keys, Mapped, Offset, Rollup, resolve
 from reactor.core.partition import Dynamic, Partitions, Static
 from reactor.core.window import Daily, Hourly
