@@ -1,4 +1,4 @@
-"""Which step does the work of which run: placing, forming the step behind, and letting go.
+"""Which step does the work of which run: joining, forming the step behind, and letting go.
 
 Knows: live runs and steps, and what has been claimed. Refuses to know: time beyond stamps, slots,
 outcomes (scheduler.py), and who may start (wave.py).
