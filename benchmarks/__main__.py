@@ -15,6 +15,7 @@ from benchmarks import (
     matching,
     planning,
     remembering,
+    saving,
     schema,
     simulating,
     standby,
@@ -26,7 +27,7 @@ from benchmarks.figure import Figure, publish
 from tests.servers import kafka
 
 RESULTS = Path(__file__).with_name("results.json")
-ALONE = (matching, remembering, simulating, stepping, planning, storm)
+ALONE = (matching, remembering, simulating, stepping, planning, storm, saving)
 """What needs neither a folder nor a server."""
 NAMES = (
     *("latency", "schema", "throughput", "standby", "durable"),
