@@ -78,10 +78,7 @@ def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
         name = f"asset {each['name']}"
         if each["paused"]:
             found.append(Finding(name, "is paused"))
-        for step in each["active"]:
-            if step["status"] in ("blocked", "retrying"):
-                note = f": {step['note']}" if step["note"] else ""
-                found.append(Finding(name, f"{step['status']} since {ago(step['at'])}{note}"))
+        found.extend(_stuck(name, each["active"]))
         if each["ended"] and each["ended"]["status"] == "failed":
             note = f": {each['ended']['note']}" if each["ended"]["note"] else ""
             found.append(Finding(name, f"failed {ago(each['ended']['at'])}{note}"))
@@ -92,6 +89,21 @@ def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
             of = f" ({first['partition']})" if first["partition"] else ""
             more = f", and {number - 1:,} more" if number > 1 else ""
             found.append(Finding(name, f"is out of date{of}: {first['why']}{more}"))
+    return found
+
+
+def _stuck(name: str, active: list[dict[str, Any]]) -> list[Finding]:
+    """The live steps that do not go on, those of one reason together."""
+    reasons: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for step in active:
+        if step["status"] in ("blocked", "retrying"):
+            reasons.setdefault((step["status"], step["note"]), []).append(step)
+    found: list[Finding] = []
+    for (status, note), steps in reasons.items():
+        keys = [step["partition"] for step in steps if step["partition"]]
+        of = f" ({listed(keys)})" if keys else ""
+        since = ago(min(step["at"] for step in steps))
+        found.append(Finding(name, f"{status}{of} since {since}{f': {note}' if note else ''}"))
     return found
 
 

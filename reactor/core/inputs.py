@@ -107,6 +107,9 @@ class Inputs:
             if found is not None:
                 read, handles[up.name], changed[up.name] = found
                 inputs.append(read)
+            elif edge is not None and edge.parts is not None and not up.optional:
+                # There is nothing to read by the nature of the mapping, before the first window.
+                handles[up.name], changed[up.name] = None if edge.single else {}, ()
         return Seen(tuple(inputs), handles, changed)
 
     def _whole(self, above: str, partition: str | None) -> Materialization | None:

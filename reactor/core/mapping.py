@@ -91,6 +91,10 @@ class Rollup(Mapping):
 
     complete: bool = False
 
+    def __post_init__(self) -> None:
+        if type(self.complete) is not bool:
+            raise TypeError(f"Rollup(complete={self.complete!r}): say True or False")
+
     def __str__(self) -> str:
         return f"Rollup({'complete=True' if self.complete else ''})"
 
@@ -148,6 +152,8 @@ class Offset(Mapping):
 
     def __init__(self, first: int, last: int | None = None) -> None:
         last = first if last is None else last
+        if type(first) is not int or type(last) is not int:
+            raise TypeError(f"Offset({first!r}, {last!r}): say how many windows, as whole numbers")
         if first > last:
             raise ValueError(f"Offset({first}, {last}) ends before it begins")
         object.__setattr__(self, "first", first)

@@ -144,6 +144,8 @@ class Partitions(Named):
             hash(found)
         except TypeError:
             raise TypeError(f"by({place!r}) cannot be compared with others: write a def") from None
+        if type(shift) is not int:
+            raise TypeError(f"by(shift={shift!r}): say how many windows, as a whole number")
         if shift:
             self._shiftable()
         return self._with(By(found, path, shift))

@@ -100,8 +100,12 @@ def _check(graph: Graph, order: MaterializeOrder, now: datetime) -> None:
         what = "no asset is named"
         raise Refused(422, what, "name assets, or ask for all that is out of date: --stale")
     if not order.stale and not order.missing:
+        keyed = any(rule.partition is not None for rule in graph.rules.values())
         for name in order.assets:
-            _check_partition(graph.assets[name], order.partition, now)
+            asset = graph.assets[name]
+            if order.partition is not None and asset.partitions is None and not keyed:
+                raise Refused(422, f"{name} has no partitions", "leave --partition out")
+            _check_partition(asset, order.partition, now)
 
 
 def _check_partition(asset: Asset, partition: str | None, now: datetime) -> None:
@@ -117,6 +121,9 @@ def _check_partition(asset: Asset, partition: str | None, now: datetime) -> None
         raise Refused(422, f"{asset.name} is materialized by partition", hint)
     if problem := partitions.problem(partition):
         raise Refused(422, f"{asset.name}: {problem}", f"say {_example(partitions, now)}")
+    if isinstance(partitions, Windowed) and partitions.span(partition)[0] > now:
+        what = f"{asset.name}: {partition} has not begun"
+        raise Refused(422, what, f"say {_example(partitions, now)}")
 
 
 def _example(partitions: Partitions, now: datetime) -> str:

@@ -204,6 +204,10 @@ async def test_what_makes_no_sense_is_refused_and_says_what_would(tmp_path: Path
         )
         error, _ = await refused(assets=["daily"], partition="monday")
         assert error.startswith("daily: 'monday' is no day")
+        error, _ = await refused(assets=["daily"], partition="2999-01-01")
+        assert error == "daily: 2999-01-01 has not begun"
+        error, hint = await refused(assets=["report"], partition="eu")
+        assert (error, hint) == ("report has no partitions", "leave --partition out")
         assert (await refused())[0] == "no asset is named"
         assert (await refused(missing=True))[0] == "no asset is named"
         both = await refused(assets=["region"], partition="eu", stale=True)

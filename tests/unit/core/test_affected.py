@@ -118,6 +118,16 @@ def test_yesterday_is_read_where_there_is_one() -> None:
     assert started(stage, "diff").upstream == {"raw": "raw/2026-01-05"}
 
 
+def test_what_nothing_comes_before_reads_nothing_and_runs() -> None:
+    stage = shaped(
+        ("raw", DAYS, {}),
+        ("diff", DAYS, {"raw": Offset(-1)}),
+        ("mean", DAYS, {"raw": Offset(-3, -1)}),
+    )
+    stage.receive(Materialize(("diff", "mean"), "2026-01-01", downstream=False))
+    assert [start.upstream for start in stage.starts] == [{"raw": None}, {"raw": {}}]
+
+
 def test_an_asset_without_partitions_reads_all_of_them() -> None:
     stage = shaped(("raw", REGIONS, {}), ("total", None, {"raw": None}))
     stage.fire("raw", key="eu")

@@ -8,6 +8,7 @@ import pytest
 
 from reactor.core.event import Event
 from reactor.core.field import field, meta
+from reactor.core.mapping import Offset, Rollup
 from reactor.core.partition import Dynamic, Partitions, Static
 from reactor.core.window import Daily, Hourly, Monthly, Weekly, Windows
 
@@ -146,6 +147,10 @@ def test_a_shift_goes_on_from_what_a_field_says() -> None:
     ("wrong", "text"),
     [
         (lambda: Static("eu", "us").by(shift=1), "has no order: shift= is for time windows"),
+        (lambda: Daily("2026-01-01").by(shift=1.5), "say how many windows"),  # type: ignore[arg-type]
+        (lambda: Offset("x"), "say how many windows"),  # type: ignore[arg-type]
+        (lambda: Offset(1, 0), "ends before it begins"),
+        (lambda: Rollup(5), "say True or False"),  # type: ignore[arg-type]
         (lambda: Static("eu").by("region"), "say field.day, a function of the event, or path="),
         (lambda: Static("eu").by(), "by() needs a field"),
         (lambda: Static("eu").by(Unhashable()), "cannot be compared with others: write a def"),
