@@ -31,7 +31,7 @@ ROUNDS = 5
 BUILT_SECONDS = 1.0
 SIZES: Mapping[int, float] = {100_000: 5.0, 1_000_000: 10.0}
 """Assets, and the milliseconds that planning may take."""
-BESIDE: Mapping[int, int] = {1_000: 100, 10_000: 1_000}
+BESIDE: Mapping[int, int] = {1_000: 100, 2_000: 200}
 """Assets of the graphs that Dagster gets as well, and how many of them are affected."""
 
 
