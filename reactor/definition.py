@@ -33,14 +33,27 @@ Function = Callable[..., Any]
 class Output:
     """What an asset may return instead of a bare handle, to say more about it.
 
-    An equal `version` as last time stops the cascade here. `metadata` is small JSON data that is
-    recorded and shown.
+    An equal `version` as last time stops the cascade here. `changed` are the keys that changed, if
+    it was not all of it: partitions below follow from them, and an empty list stops the cascade.
+    `metadata` is small JSON data that is recorded and shown.
+
+    Raises: TypeError for keys that are no list of text.
     """
 
     value: Any = None
     version: str | None = None
-    changed: Sequence[str] | None = None
+    changed: Iterable[str] | None = None
     metadata: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.version is not None:
+            object.__setattr__(self, "version", str(self.version))
+        if self.changed is None:
+            return
+        keys = () if isinstance(self.changed, str) else tuple(dict.fromkeys(self.changed))
+        if isinstance(self.changed, str) or not all(isinstance(key, str) for key in keys):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f'Output(changed={self.changed!r}): say a list of keys, ["eu", "us"]')
+        object.__setattr__(self, "changed", keys)
 
 
 @dataclass(frozen=True, slots=True)

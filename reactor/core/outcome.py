@@ -26,6 +26,7 @@ from reactor.core.inventory import Inventory
 from reactor.core.link import link
 from reactor.core.plan import Plan, Root, plan, there
 from reactor.core.run import Attempt, Materialization, Run, Step, StepStatus, Work
+from reactor.core.sentence import listed
 from reactor.core.state import State, Table
 from reactor.core.wave import Waves
 
@@ -130,7 +131,8 @@ class Outcomes:
             ended = step.to(StepStatus.UNCHANGED, finished=now, note=same, stopping="")
         else:
             self._inventory.put(row, outcome.changed)
-            ended = step.to(StepStatus.MATERIALIZED, finished=now, note="", stopping="")
+            note = self._astray(step, outcome.changed or ())
+            ended = step.to(StepStatus.MATERIALIZED, finished=now, note=note, stopping="")
             self._demands.follow(step, partial(self._following, step, outcome.changed), now)
         self.end_well(ended)
         if not same:
@@ -169,6 +171,20 @@ class Outcomes:
         if edge is None or changed is None:
             return everything
         return edge.spread(changed, everything)
+
+    def _astray(self, step: Step, changed: Iterable[str]) -> str:
+        """Which of the changed keys lead to no partition of an asset below; empty if none."""
+        found: list[str] = []
+        for name in self._graph.downstream.get(step.asset, ()) if changed else ():
+            below = self._graph.assets[name]
+            mapping = next((up.mapping for up in below.upstream if up.name == step.asset), None)
+            edge = link(self._graph.assets[step.asset], below, mapping)
+            if edge is None or not edge.spreads:
+                continue
+            lost = [key for key in changed if not edge.spread([key], [key])]
+            if lost:
+                found.append(f"{listed(lost)} {_lead(lost)} to no partition of {name}")
+        return "; ".join(found)
 
     def end_well(self, step: Step) -> None:
         """A step ended well, with or without an attempt."""
@@ -234,3 +250,7 @@ class Outcomes:
                 key=step.partition,
             )
         )
+
+
+def _lead(keys: Sequence[str]) -> str:
+    return "leads" if len(keys) == 1 else "lead"

@@ -73,9 +73,9 @@ class Workshop:
             handle = _plain(output.value, start)
             await self._check(work, executor, job, output.value)
             version = await _version(work, output, handle)
+            changed = tuple(output.changed) if output.changed is not None else None
         except Exception as error:  # noqa: BLE001 - the boundary to a user's code: recorded as the step's error
             return self._failed(start, error)
-        changed = tuple(output.changed) if output.changed is not None else None
         return Finished(
             start.step, start.number, Ending.SUCCEEDED, handle, version, changed, output.metadata
         )

@@ -234,6 +234,12 @@ def test_a_sensor_that_is_used_twice_is_one_sensor() -> None:
 
 
 def test_an_output_says_more_than_a_handle() -> None:
+    assert Output("path", version=7, changed=["a", "b", "a"]) == Output(  # type: ignore[arg-type]
+        "path", version="7", changed=("a", "b")
+    )
+    for keys in ("eu", [1], 5):
+        with pytest.raises(TypeError):
+            Output(changed=keys)  # type: ignore[arg-type]
     output = Output("path", version="1", changed=["monday"], metadata={"rows": 3})
     assert (output.value, output.version) == ("path", "1")
 

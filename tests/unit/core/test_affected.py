@@ -196,6 +196,13 @@ def test_the_keys_that_changed_say_which_partitions_follow() -> None:
     assert done(stage, load=[]) == [], "nothing changed, so nothing follows"
 
 
+def test_a_changed_key_that_leads_nowhere_is_told_with_the_step() -> None:
+    stage = shaped(("load", None, {}), ("clean", REGIONS, {"load": None}))
+    stage.fire("load")
+    assert done(stage, load=["eu", "mars"]) == [("clean", "eu")]
+    assert stage.of("load")[0].note == "mars leads to no partition of clean"
+
+
 def test_a_change_that_names_no_keys_is_one_of_all_that_are_known() -> None:
     stage = shaped(("load", None, {}), ("clean", CUSTOMERS, {"load": None}))
     stage.fire("load")
