@@ -111,7 +111,9 @@ def test_wrong_usage_ends_with_2_and_one_line(
 def test_a_good_pipeline_is_fine(run: Command) -> None:
     ran = run("check", "shop.py")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "shop is fine: 5 assets, 3 rules, 3 sensors\n"
+    hint, fine = ran.out.splitlines()
+    assert hint.startswith("hint: shop.py:32: europe does not say which columns it reads")
+    assert fine == "shop is fine: 5 assets, 3 rules, 3 sensors; 1 hint"
     assert run("check", "shop.py", "--json").data["ok"] is True
 
 
