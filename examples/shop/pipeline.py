@@ -3,8 +3,7 @@
 Thirty-four assets, and each event launches only the few that it concerns: one day, one region, one
 customer, the readers of one column. The tests beside this file are a week of its life.
 
-To see it live, with a Kafka broker at REACTOR_KAFKA and a database that has four tables (queries are
-read with the extra `sql`):
+To see it live, with the extra `sql`, a Kafka broker at REACTOR_KAFKA, and four tables:
     sqlite3 shop.db < examples/shop/tables.sql
     reactor dev examples/shop/pipeline.py
 """

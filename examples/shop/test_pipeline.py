@@ -268,6 +268,6 @@ def test_the_functions_are_functions():
     day = {"2026-01-05T07": {"orders": 3}, "2026-01-05T19": {"orders": 7}}
     assert busiest_hour(day, "2026-01-05") == "2026-01-05T19"
     events = [SimpleNamespace(data=SimpleNamespace(customer=name)) for name in ("bob", "ann")]
-    assert customers(events).changed == ["ann", "bob"]
+    assert list(customers(events).changed) == ["ann", "bob"]
     kinds = {"ann": "private", "bob": "private", "company-1": segment(None, "company-1")}
     assert segment_sizes(kinds) == {"business": 1, "private": 2}
