@@ -36,6 +36,7 @@ from reactor.definition import (
     code_of,
     named,
 )
+from reactor.sql.database import database_of
 from reactor.sql.dbt import BUILD, dbt_models
 from reactor.sql.declared import understood
 from reactor.sql.files import Model, sql_files
@@ -335,7 +336,10 @@ class Pipeline:
                 text = f"check {check.name} is on {check.asset}, which is no asset"
                 problems.append(Problem(text, check.where, nearest(check.asset, works)))
         sensors = [sensor for member in whole for sensor in member._sensors]
-        rules += schema_rules(assets, rules, sensors)
+        databases = {
+            each.name: database_of(str(each.options.get("database") or "")) for each in declarations
+        }
+        rules += schema_rules(assets, rules, sensors, databases)
         pools = {pool: limit for member in reversed(whole) for pool, limit in member.pools.items()}
         try:
             graph = Graph.of(self.name, assets, rules, sensors, pools)

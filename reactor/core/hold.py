@@ -54,7 +54,7 @@ class Holds:
 
     def __init__(self, graph: Graph, state: State) -> None:
         self._graph, self._state = graph, state
-        self._readers = Readers(graph.assets)
+        self._readers = Readers(graph.assets, graph.rules.values(), graph.sensors.values())
         self._heard = graph.heard()
         self.begin()
         self.reload()
@@ -111,7 +111,7 @@ class Holds:
         after: list[Held] = []
         roots: dict[str, Columns] = {}
         undone: dict[str, Ranges] = {}
-        for name, lineage in self._readers.of(changed.table).items():
+        for name, lineage in self._readers.of(changed.table, event.source).items():
             held = before.get(name, Held(name, seq, ()))
             judged = judge(lineage, changed.table, happened, held.facts)
             if judged.facts:
@@ -157,7 +157,7 @@ class Holds:
             broken = [fact for reader in hold.readers for fact in reader.facts if fact.said]
             new = Held("", nothing + 1, tuple({fact.name: fact for fact in broken}.values()))
             after: list[Held] = []
-            for name, lineage in self._readers.of(hold.table).items():
+            for name, lineage in self._readers.of(hold.table, hold.sensor).items():
                 held = known.get(name, replace(new, asset=name))
                 look = still if name in known else met
                 facts = look(lineage, hold.table, held.facts)

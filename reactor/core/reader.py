@@ -1,18 +1,21 @@
 """Who reads which tables by name, and the rules by which changes of these tables reach them.
 
 Knows: the lineage of assets, names of tables, sensors that see tables change. Refuses to know: what
-a change means for a reader (breach.py), and what is held because of it (hold.py).
+a change means for a reader (breach.py), what is held because of it (hold.py), and where a
+database is.
 
 A table that an asset reads is a name in its `Lineage.reads` that is no upstream of it. Each schema
 sensor of a pipeline whose assets read tables has one rule of its own, which nobody wrote: it lets
 in what happens to a table that is read, so that such an event is recorded and has a fate as any
-other.
+other. An asset that says in which database it reads is in the rules of the sensors that watch this
+one, and of those that do not say which they watch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from reactor.core.asset import Asset, Rule
@@ -27,9 +30,22 @@ _SAYS = frozenset({"table", "changes", "before", "after"})
 
 
 class Readers:
-    """The assets that read tables by name, in the order of declaration."""
+    """The assets that read tables by name, in the order of declaration.
 
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
+    `rules` tell which of them each of the `sensors` concerns; one that is gone concerns them all.
+    """
+
+    def __init__(
+        self,
+        assets: Mapping[str, Asset],
+        rules: Iterable[Rule] = (),
+        sensors: Iterable[Source] = (),
+    ) -> None:
+        seeing = (sensor.name for sensor in sensors if sees_tables(sensor))
+        self._concerned: dict[str, frozenset[str]] = dict.fromkeys(seeing, frozenset())
+        for rule in rules:
+            for leaf in leaves(rule.trigger) if rule.schema else ():
+                self._concerned[leaf.name] = frozenset(rule.assets)
         self._by_key: dict[str, dict[str, Lineage]] = {}
         self._lineages: dict[str, Lineage] = {}
         self.tables: dict[tuple[str, str], None] = {}
@@ -51,9 +67,11 @@ class Readers:
         """What an asset reads of tables."""
         return self._lineages.get(asset)
 
-    def of(self, table: str) -> Mapping[str, Lineage]:
-        """Who may read a table, by its name. Cost: O(1)."""
-        return self._by_key.get(table_key(table), {})
+    def of(self, table: str, sensor: str) -> Mapping[str, Lineage]:
+        """Who may read a table that a sensor sees, by its name. Cost: O(found)."""
+        found = self._by_key.get(table_key(table), {})
+        some = self._concerned.get(sensor)
+        return found if some is None else {name: found[name] for name in found if name in some}
 
 
 def outside(asset: Asset) -> Lineage | None:
@@ -92,23 +110,35 @@ class IsRead(Predicate):
 
 
 def schema_rules(
-    assets: Sequence[Asset], rules: Iterable[Rule], sensors: Iterable[Source]
+    assets: Sequence[Asset],
+    rules: Iterable[Rule],
+    sensors: Iterable[Source],
+    databases: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Rule]:
-    """The rule of each schema sensor, if assets read tables: `schema: shop`.
+    """The rule of each schema sensor whose tables assets read: `schema: shop`.
 
-    It names every asset that reads a table. Which of them a change launches or holds is decided for
-    each event.
+    It names every asset that may read a table there. Which of them a change launches or holds is
+    decided for each event. `databases` has those of the assets that say theirs, as
+    `Source.database` has it.
     """
-    readers = Readers({asset.name: asset for asset in assets})
-    if not readers.names:
+    if not Readers({asset.name: asset for asset in assets}).names:
         return []
     heard = (leaf for rule in rules for leaf in leaves(rule.trigger))
     seen = {sensor.name: sensor for sensor in (*sensors, *heard) if sees_tables(sensor)}
-    where = IsRead(tuple(readers.tables))
-    return [
-        Rule(f"schema: {name}", Where(sensor, where), readers.names, schema=True)
-        for name, sensor in seen.items()
-    ]
+    found: list[Rule] = []
+    for name, sensor in seen.items():
+        watched = sensor.database
+        there = [each for each in assets if _same(databases.get(each.name, ""), watched)]
+        readers = Readers({asset.name: asset for asset in there})
+        where = Where(sensor, IsRead(tuple(readers.tables)))
+        if readers.names:
+            found.append(Rule(f"schema: {name}", where, readers.names, schema=True))
+    return found
+
+
+def _same(said: str, watched: str) -> bool:
+    """Whether two databases may be one: they are, or one of them is not known."""
+    return not said or not watched or said == watched
 
 
 def sees_tables(sensor: Source) -> bool:

@@ -16,6 +16,7 @@ from reactor.core.errors import SensorError
 from reactor.core.event import Event
 from reactor.core.trigger.expression import Source
 from reactor.ports import Desk
+from reactor.sql.database import database_of
 from sensors.schema.address import parsed
 from sensors.schema.file import Files
 from sensors.schema.imagine import imagined
@@ -111,6 +112,11 @@ class SchemaChanges(Source):
     def address(self) -> str:
         """The URL without user, password and options, or the path pattern."""
         return parsed(self.target).text
+
+    @property
+    def database(self) -> str:
+        """Which database it watches, links to its file followed; empty for files."""
+        return database_of(self.target)
 
     def event(self, table: str | Mapping[str, Any] | None = None, /, **changes: Any) -> Event:
         """A test event: `tables.event("public.orders", removed="amount", added=["total"])`.

@@ -322,6 +322,13 @@ class Source(Trigger):
         return self.name
 
     @property
+    def database(self) -> str:
+        """The database whose tables it sees, as one text for all its spellings; empty if that
+        cannot be told, or it sees none.
+        """
+        return ""
+
+    @property
     def identity(self) -> str:
         """What its positions belong to: another one under the same name is refused at start."""
         return self.address

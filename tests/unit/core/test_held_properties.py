@@ -145,7 +145,7 @@ def test_a_reader_runs_exactly_when_it_is_free_and_has_something_new_to_read(
         history.append(after)
         told = {
             name: told_by_history(lineage, history)
-            for name, lineage in Readers(graph.assets).of("orders").items()
+            for name, lineage in Readers(graph.assets).of("orders", "").items()
         }
         broken = {name for name, each in told.items() if each.broken}
         waiting |= {name for name, each in told.items() if each.sees_other and not each.broken}

@@ -315,7 +315,7 @@ def test_what_a_long_hold_keeps_does_not_grow_with_what_comes() -> None:
 def test_a_compatible_change_reaches_exactly_who_derives_from_it() -> None:
     stage = Shop(shop(report=declared({"clean": ["n"]})))
     stage.change(changes=[{"kind": "column_retyped", "breaking": False, "column": "amount"}])
-    assert stage.states == "clean running"
+    assert stage.running == ["clean"]
     stage.ends("clean")
     assert stage.started == ["clean"]
 
@@ -382,3 +382,15 @@ def test_all_changes_of_one_turn_are_taken_in_their_order() -> None:
     assert stage.started == []
     assert stage.ends_of_runs == ["cancelled"]
     assert not stage.reactor.state.rows[Table.HOLD]
+
+
+def test_a_hold_ends_when_who_it_held_says_that_it_reads_in_another_database() -> None:
+    assets = [Asset("clean", lineage=AMOUNT)]
+    stage = Shop(Graph.of("shop", assets, schema_rules(assets, [], [tables])))
+    stage.change(removed="amount")
+    assert stage.held == ["clean"]
+    elsewhere = schema_rules(assets, [], [tables], {"clean": "sqlite:///other.db"})
+    assert elsewhere == []
+    stage.restart(Graph.of("shop", assets, elsewhere, [tables]))
+    assert stage.held == []
+    assert stage.running == ["clean"]
