@@ -303,7 +303,7 @@ class Demands:
         """Whether a step that waits and a new demand for it wait for the same kind of thing."""
         if step.id in self._waves.parked:
             return self.paused(step.asset, placing.rules)
-        if step.status in (StepStatus.BLOCKED, StepStatus.HELD):
+        if step.status is StepStatus.HELD:
             return True
         return self._waves.stands_aside(self._waves.needs[step.id]) is aside
 
@@ -395,14 +395,59 @@ class Demands:
             self._state.put(Table.RUN, (each,), run._replace(works=works))
             self._count_down(each)
         self._held[id] = len(gone)
-        self._held[step.id] -= len(gone)
-        works_left = [(self.run(run), work) for run in rest for work in self.run(run).works]
-        mine = [(run, work) for run, work in works_left if work.step == step.id]
-        root = any(work.root for _, work in mine)
+        self._keep(step, rest)
+
+    def _keep(self, step: Step, rest: tuple[int, ...]) -> None:
+        """Only these runs go on waiting for a step."""
+        self._held[step.id] -= len(step.runs) - len(rest)
+        root, above = self._wanted(step.id, rest)
         self._state.put(Table.STEP, (step.id,), step._replace(runs=rest, root=root))
-        above = {run.works[at].step for run, work in mine for at in work.upstream}
         self._waves.set_needs(step.id, above)
         self._joining.needs_only(step.id, above)
+
+    def _wanted(self, id: int, runs: Iterable[int]) -> tuple[bool, set[int]]:
+        """Whether any of these runs has a step among its roots, and what it needs for them."""
+        works = [(self.run(run), work) for run in runs for work in self.run(run).works]
+        mine = [(run, work) for run, work in works if work.step == id]
+        above = {run.works[at].step for run, work in mine for at in work.upstream}
+        return any(work.root for _, work in mine), above
+
+    def part(self, blocked: Step) -> None:
+        """Has runs that do not wait for a blocked step go on without those that do.
+
+        What both wait for below it becomes two steps.
+        """
+        for step, runs in self.below(blocked):
+            if len(runs) == len(step.runs) or not unclaimed(step):
+                continue
+            id, order = self._state.next("step"), self._state.next("order")
+            mine = tuple(run for run in step.runs if run in runs)
+            for each in mine:
+                run = self.run(each)
+                works = tuple(w.done_by(id) if w.step == step.id else w for w in run.works)
+                self._state.put(Table.RUN, (each,), run._replace(works=works))
+                self._later.update(work.step for work in works if work.later)
+            root, above = self._wanted(id, mine)
+            own = Step(
+                id,
+                step.asset,
+                step.partition,
+                StepStatus.PENDING,
+                order,
+                mine,
+                step.created,
+                root=root,
+            )
+            self._state.put(Table.STEP, (id,), own)
+            self._held[id] = len(mine)
+            self._waves.enter(own, above)
+            for each in mine:
+                works = self.run(each).works
+                for work in works:
+                    if work.step == id:
+                        self._joining.gather(work, works)
+            self._joining.needs(id, above)
+            self._keep(step, tuple(run for run in step.runs if run not in runs))
 
     def below(self, step: Step) -> list[tuple[Step, set[int]]]:
         """What follows from a step in its runs, each with the runs in which it does."""

@@ -264,6 +264,7 @@ class Scheduler:
             self._state.put(Table.STEP, (id,), step.to(StepStatus.BLOCKED, note=note))
             self._waves.miss(step, absent)
             self._waves.refresh([id])
+            self._demands.part(step)
             return
         self._pools.offer(self._room(step), self._rank(step))
 

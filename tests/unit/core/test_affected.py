@@ -330,3 +330,31 @@ def test_what_is_below_partitions_that_follow_later_waits_for_what_tells_them() 
     stage.ends("raw")
     assert stage.running == ["load"], "the change of raw may reach both by way of clean, too"
     assert done(stage, load=["ann"]) == [("clean", "ann"), ("both", None)]
+
+
+def test_one_day_that_waits_keeps_no_other_day_from_what_gathers_them_all() -> None:
+    assets = [
+        Asset("z"),
+        Asset("a", partitions=DAYS),
+        Asset("b", partitions=DAYS),
+        Asset("c", (Upstream("a"), Upstream("b")), partitions=DAYS),
+        Asset("e", (Upstream("c"),), partitions=DAYS),
+        Asset("t", (Upstream("z"), Upstream("e"))),
+    ]
+    rules = [
+        Rule("z", Tap("z"), ("z",)),
+        Rule("a", Tap("a"), ("a",), path_of(field.key)),
+        Rule("b", Tap("b"), ("b",), path_of(field.key)),
+    ]
+    stage = Stage(Graph.of("gathering", assets, rules))
+    for tap, key in [("z", None), ("z", None), ("a", "2026-01-01"), ("a", "2026-01-01")]:
+        stage.fire(tap, key=key)
+        done(stage)
+    stage.fire("a", key="2026-01-02")
+    done(stage)
+    stage.fire("b", key="2026-01-02")
+    assert done(stage)[-1] == ("t", None), "the first day waits for b, and the second does not"
+    assert started(stage, "t").upstream["e"] == {"2026-01-02": "e/2026-01-02"}
+    stage.fire("b", key="2026-01-01")
+    assert done(stage)[-1] == ("t", None)
+    assert [step for step in stage.steps if not step.finished] == []
