@@ -20,6 +20,7 @@ from reactor.host import Host, Options
 from reactor.host.loop import Retention
 from reactor.pipeline import Definition
 from reactor.settings import Settings
+from reactor.sql.statement import Statement
 from reactor.store import Reading, open_store
 from reactor.web.app import create_app
 from reactor.web.hosted import Hosted
@@ -39,6 +40,8 @@ class Service:
 def prepare(definition: Definition, settings: Settings) -> None:
     """Makes the settings hold for what reads them elsewhere, and checks what can be checked now.
 
+    A SQL asset whose connection the settings lack is only warned of: the others can go on.
+
     Raises: SettingsError if a sensor would not know where to listen.
     """
     if settings.token is not None:
@@ -49,6 +52,11 @@ def prepare(definition: Definition, settings: Settings) -> None:
         servers: Any = getattr(sensor, "servers", None)
         if servers is not None:
             servers()
+    for name, work in definition.works.items():
+        if isinstance(work.function, Statement):
+            wanted = work.function.database
+            if "://" not in wanted and wanted not in settings.connections:
+                logs.logger().warning("no such connection", asset=name, connection=wanted)
 
 
 @asynccontextmanager

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from reactor.core.errors import Problem
 from reactor.core.graph import nearest
 from reactor.core.lineage import ALL, Columns, Lineage, declared, same_table, table_key
+from reactor.core.partition import Dynamic, Static
 from reactor.definition import AssetDeclaration
 from reactor.sql.relation import Catalogue, Table
-from reactor.sql.statement import DEFAULT_CONNECTION, Statement, dialect_of
+from reactor.sql.statement import DEFAULT_CONNECTION, Statement, database_trouble, dialect_of
 
 INSTALL = "pip install 'reactor-orchestrator[sql]'"
 OF_SQL = ("dialect", "database", "table", "partition_column", "views")
@@ -117,6 +118,7 @@ class _Reading:
         return known.declaration
 
     def _implied(self, given: AssetDeclaration) -> AssetDeclaration:
+        self._options(given)
         if given.options.get("sql") is not None:
             return self._of_sql(given)
         for name in OF_SQL:
@@ -157,6 +159,23 @@ class _Reading:
 
     # SQL
 
+    def _options(self, given: AssetDeclaration) -> None:
+        """What is said of SQL, and cannot be meant."""
+        options = given.options
+        for name in ("table", "partition_column", "dialect"):
+            said = options.get(name)
+            if said is not None and not isinstance(said, str):
+                self._wrong(given, f"{name} is {said!r}", f'say {name}="..."')
+            elif said is not None and not said.strip() and name != "dialect":
+                self._wrong(given, f"{name} is empty", "leave it out, or say which")
+        if options.get("views") and not _views(given):
+            what = f"views is {options['views']!r}"
+            self._wrong(given, what, 'say views={"paid": "select ..."}')
+        if options.get("database") is not None:
+            written = options.get("sql") is not None and options.get("command") is None
+            if trouble := database_trouble(options["database"], written):
+                self._wrong(given, *trouble)
+
     def _of_sql(self, given: AssetDeclaration) -> AssetDeclaration:
         options = given.options
         if "columns" in options:
@@ -177,10 +196,12 @@ class _Reading:
             return given
         try:
             query = parse.parsed(text, dialect)
+            if statement is not None:
+                self._parameters(given, parse, query, text, file, first)
+            lineage, upstream = self._lineage(given, parse, query, file, first)
         except parse.QueryError as error:
             self._mistake(given, file, first, error.line, error.place, error.what, error.hint)
             return replace(given, statement=statement)
-        lineage, upstream = self._lineage(given, parse, query, file, first)
         self._partition_column(given, column, lineage)
         extra = _joined(given.extra, upstream)
         return replace(given, extra=extra, lineage=lineage, statement=statement)
@@ -221,7 +242,7 @@ class _Reading:
             if asset is not None:
                 upstream.append(asset)
                 tables[name] = self._as_table(asset)
-        catalogue = Catalogue(tables, given.options.get("views"))
+        catalogue = Catalogue(tables, _views(given))
         lineage, unknown = parse.lineage(query, catalogue)
         # What a CTE hides, or a view stands for, is not read.
         upstream = [name for name in dict.fromkeys(upstream) if name in lineage.reads]
@@ -257,6 +278,25 @@ class _Reading:
             return Table(asset)
         closed = known.is_sql and lineage.columns is not None
         return Table(asset, tuple(lineage.derives), closed)
+
+    def _parameters(
+        self, given: AssetDeclaration, parse: Any, query: Any, text: str, file: str, first: int
+    ) -> None:
+        """What a query asks for, and nothing fills."""
+        offered = [f":{name}" for name in parse.PARAMETERS]
+        for written, line, place in parse.unfilled(query, text):
+            hint = nearest(written, offered) or f"a query may ask for {', '.join(offered)}"
+            what = f"nothing fills the parameter {written}"
+            self._mistake(given, file, first, line, place, what, hint)
+        partitions = given.options.get("partitions")
+        for name in sorted(query.parameters):
+            if partitions is None:
+                hint = 'say partitions=Daily("2026-01-01"), or another kind'
+                self._wrong(given, f"its SQL asks for :{name}, and it has no partitions", hint)
+            elif isinstance(partitions, (Static, Dynamic)) and name != "partition":
+                hint = "ask for :partition"
+                what = f"its SQL asks for :{name}, and its partitions are no windows of time"
+                self._wrong(given, what, hint)
 
     def _partition_column(self, given: AssetDeclaration, column: str, lineage: Lineage) -> None:
         partitions = given.options.get("partitions")
@@ -294,6 +334,15 @@ class _Reading:
 
     def _wrong(self, given: AssetDeclaration, what: str, hint: str = "") -> None:
         self.problems.append(Problem(f"{given.name}: {what}", given.where, hint))
+
+
+def _views(given: AssetDeclaration) -> Mapping[str, str]:
+    """The queries behind views by name; none if that is not what was said."""
+    views: Any = given.options.get("views")
+    if not isinstance(views, Mapping):
+        return {}
+    said = cast("Mapping[Any, Any]", views)
+    return said if all(isinstance(each, str) for pair in said.items() for each in pair) else {}
 
 
 def beside(where: str, path: str | Path) -> Path:

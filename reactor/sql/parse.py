@@ -73,9 +73,16 @@ def parsed(sql: str, dialect: str = "") -> Query:
 
 
 def lineage(query: Query, catalogue: Catalogue) -> tuple[Lineage, list[Unknown]]:
-    """What a query reads and derives, and the columns that it names and that are not there."""
+    """What a query reads and derives, and the columns that it names and that are not there.
+
+    Raises: QueryError if the query behind a view cannot be read.
+    """
     resolver = Resolver(catalogue, query.dialect)
-    return resolver.lineage(query.tree), list(resolver.unknown.values())
+    try:
+        return resolver.lineage(query.tree), list(resolver.unknown.values())
+    except SqlglotError as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise QueryError(f"the query of a view cannot be read: {said}") from error
 
 
 def lineage_of(
@@ -110,6 +117,30 @@ def parameter_places(sql: str, dialect: str) -> list[tuple[int, int, str]]:
         ):
             found.append((colon.start, name.end + 1, name.text))
     return found
+
+
+def unfilled(query: Query, sql: str) -> list[tuple[str, int, int]]:
+    """The parameters of a query that are none of `PARAMETERS`: as written, line, column."""
+    tokens = sqlglot.tokenize(sql, dialect=query.dialect or None)
+    places: dict[str, int] = {}
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        places.setdefault(sql[token.start : token.end + 1], token.start)
+        if after is not None:
+            places.setdefault(sql[token.start : after.end + 1], token.start)
+    found: dict[str, tuple[str, int, int]] = {}
+    for node in query.tree.find_all(exp.Placeholder, exp.Parameter):
+        if isinstance(node.parent, exp.Bracket):
+            continue  # `list[:last]` is a slice
+        named = node.name if node.this else ""
+        for text in [mark + named for mark in _marks(query.dialect)] if named else ["?"]:
+            if (at := places.get(text)) is not None:
+                found[text] = text, sql.count("\n", 0, at) + 1, at - sql.rfind("\n", 0, at)
+    return list(found.values())
+
+
+def _marks(dialect: str) -> str:
+    # In PostgreSQL `@a` is a number without its sign.
+    return ":$@" if dialect in ("sqlite", "duckdb") else ":$"
 
 
 def _slices(before: Token | None, colon: Token) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from reactor.core.errors import StepError
 from reactor.definition import Output
 from reactor.ports import Job
-from reactor.sql.statement import Statement
+from reactor.sql.statement import WRITABLE, Statement
 from reactor.sql.writing import Order, Writing
 
 _BACKENDS = {
@@ -105,7 +105,7 @@ def _writing(order: Order) -> Writing:
         raise StepError("the URL of its database cannot be read") from error
     if backend not in _BACKENDS:
         what = f"a table in {backend} cannot be replaced whole: its DDL is not part of transactions"
-        hint = f"SQL assets run on {', '.join(sorted({*_BACKENDS} - {'postgres'}))}"
+        hint = f"SQL assets run on {', '.join(WRITABLE)}"
         raise StepError(what, hint=f"{hint}; elsewhere, let a command or a function run the SQL")
     module, kind, extra = _BACKENDS[backend]
     try:

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from reactor import settings
 from reactor.core.errors import StepError
+from reactor.sql.statement import database_trouble
 from reactor.sql.writing import quoted
 
 
@@ -25,7 +26,14 @@ def table_version(database: str, table: str, column: str | None = None) -> Calla
 
     Returns: a function of the handle, which it does not look at. It raises StepError if the table
     cannot be read. Cost: one query, which reads the table unless `column` has an index.
+
+    Raises: ValueError for what is no database, and for names that are none.
     """
+    if trouble := database_trouble(database, written=False):
+        raise ValueError(f"table_version: {trouble[0]}: {trouble[1]}")
+    for name, said in (("table", table), ("column", "-" if column is None else column)):
+        if not isinstance(said, str) or not said.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"table_version: {name} is {said!r}: say the name of a {name}")
     largest = f"max({quoted(column)})" if column else "NULL"
     asked = f"SELECT count(*), {largest} FROM {quoted(table)}"
 

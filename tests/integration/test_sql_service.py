@@ -7,8 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from reactor import Daily, Pipeline, field
+from reactor.cli.service import prepare
+from reactor.settings import Settings
 from sensors import Webhook
 from tests.integration.serving import posted, serving
 
@@ -96,3 +99,25 @@ async def test_a_query_that_fails_fails_its_step_with_what_the_database_says(
         [run] = await served.store.read.runs()
         found = await served.store.read.run(run["id"])
         assert "no such table: nowhere" in str(found)
+
+
+def test_a_start_warns_of_a_connection_that_the_settings_lack() -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(sql="select 1 as n", database="warehouse")
+    def known(): ...
+
+    @shop.asset(sql="select 1 as n", database="warehuose")
+    def unknown(): ...
+
+    settings = Settings(connections={"warehouse": "sqlite:///lake.db"})
+    with capture_logs() as lines:
+        prepare(shop.definition(), settings)
+    assert lines == [
+        {
+            "event": "no such connection",
+            "log_level": "warning",
+            "asset": "unknown",
+            "connection": "warehuose",
+        }
+    ]

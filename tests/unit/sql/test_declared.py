@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reactor import Daily, Pipeline
+from reactor import Daily, Pipeline, Static, field, table_version
 from reactor.core.contract import Change
 from reactor.core.errors import DefinitionError
 from reactor.core.lineage import ALL, reads_any, touched
@@ -121,6 +122,30 @@ def test_a_column_that_an_upstream_does_not_have_is_found_when_the_pipeline_is_l
             {"sql": "select 1 as n", "partitions": Daily("2026-01-01"), "partition_column": "day"},
             "which it does not answer",
         ),
+        ({"sql": ""}, "there is no query in it"),
+        ({"sql": "select 1 as n", "table": " "}, "table is empty"),
+        ({"sql": "select 1 as n", "table": 5}, "table is 5"),
+        ({"sql": "select 1 as n", "dialect": 5}, "dialect is 5"),
+        ({"sql": "select 1 as n", "views": ["v"]}, "views is ['v']"),
+        ({"sql": "select a from v", "views": {"v": "select ("}}, "query of a view cannot be read"),
+        ({"sql": "select 1 as n", "database": ""}, "database is empty"),
+        ({"sql": "select 1 as n", "database": 5}, "database is 5"),
+        ({"sql": "select 1 as n", "database": "lake/shop.db"}, "neither a URL nor the name"),
+        ({"sql": "select 1 as n", "database": "mysql+pymysql://localhost/shop"}, "is mysql, where"),
+        ({"sql": "select 1 as n", "database": "postgresql://[x"}, "cannot be read"),
+        ({"sql": "select :partition as n"}, ":partition, and it has no partitions"),
+        ({"sql": "select 1 as n,\n  :amuont as m"}, "line 2, column 3 of its SQL: nothing fills"),
+        ({"sql": "select :partitions as n"}, "nothing fills the parameter :partitions (did you"),
+        ({"sql": "select ? as n"}, "nothing fills the parameter ?"),
+        ({"sql": "select $1 as n", "database": "postgresql://localhost/shop"}, "parameter $1"),
+        (
+            {
+                "sql": "select :window_start as n",
+                "partitions": Static("eu").by(field.region),
+                "partition_column": "n",
+            },
+            "its partitions are no windows of time",
+        ),
         ({"table": "x"}, "says something of SQL"),
         ({"columns": {"a": ["t.a"]}}, "not what it reads"),
         ({"reads": {"t": "id"}}, "no list of column names"),
@@ -137,6 +162,53 @@ def test_what_makes_no_sense_is_said_when_the_pipeline_is_loaded(
     def strange(): ...
 
     assert message in problems(shop)[0]
+
+
+@pytest.mark.parametrize(
+    ("sql", "database"),
+    [
+        ("select ':foo' as n, cast('1' as int)::text as m -- :bar", "postgresql://localhost/shop"),
+        ("select @ amount as n, @amount as m from t", "postgresql://localhost/shop"),
+        ("select note ? 'x' as n, tags[1:last] as m from t", "postgresql://localhost/shop"),
+        ("select {'a':b} as n, c[:last] as m, d: e from t", "duckdb:///lake.duckdb"),
+        ("select a, '$.b' as n from t where c ->> '$.d' = '?'", "sqlite:///lake.db"),
+        ("select a from t", "a_connection"),
+    ],
+)
+def test_what_only_looks_like_a_parameter_is_none(sql: str, database: str) -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(sql=sql, database=database)
+    def odd(): ...
+
+    assert shop.definition().works["odd"].executor == "sql"
+
+
+def test_a_command_runs_its_sql_where_and_with_what_it_likes() -> None:
+    shop = Pipeline("shop")
+
+    @shop.asset(sql="select a from t where b = :c", database="mysql://x/y", command=["run"])
+    def elsewhere(): ...
+
+    assert shop.definition().works["elsewhere"].executor == "command"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((5, "t"), "database is 5"),
+        (("", "t"), "database is empty"),
+        (("lake/shop.db", "t"), "neither a URL nor the name"),
+        (("sqlite:///lake.db", " "), "table is ' '"),
+        (("sqlite:///lake.db", "t", ""), "column is ''"),
+        (("sqlite:///lake.db", "t", 7), "column is 7"),
+    ],
+)
+def test_a_table_version_of_what_is_no_table_is_refused_at_once(
+    given: tuple[Any, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        table_version(*given)
 
 
 def test_declared_reads_of_an_asset_make_an_edge_and_what_is_not_spoken_of_is_read_whole() -> None:
