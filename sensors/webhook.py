@@ -153,14 +153,22 @@ class Webhook(Source):
                 f"a payload cannot be read: {complaint(error)}", where=f"sensor {self.name}"
             ) from error
 
-    def event(self, payload: Any = None, /, **fields: Any) -> Event:
+    def event(
+        self, payload: Any = None, /, *, time: datetime | None = None, **fields: Any
+    ) -> Event:
         """A test event: `payments.event(amount=3)`, or the payload as one mapping or model.
 
-        Raises: SensorError if it does not fit the model.
+        `time` is when it happened (None: now). A field of the payload that is called `time` goes
+        into the mapping: `payments.event({"time": "09:00"})`.
+
+        Raises: SensorError if it does not fit the model, TypeError for a time that is no instant.
         """
         if payload is not None and fields:
             raise TypeError(f"give a payload or its fields, not both: {', '.join(fields)}")
-        now = datetime.now(UTC)
+        if time is not None and (not isinstance(time, datetime) or time.tzinfo is None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            hint = 'a field of the payload called time goes into a mapping: .event({"time": ...})'
+            raise TypeError(f"time is {time!r}, no datetime with a time zone; {hint}")
+        now = time or datetime.now(UTC)
         raw = to_json(fields if payload is None else payload)
         id = f"test/{next(_tests)}"
         return Event(id, self.name, TYPE, "a test", now, now, self.restore(raw), raw=raw)

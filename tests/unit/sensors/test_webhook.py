@@ -290,3 +290,14 @@ def test_a_test_event_is_as_one_that_came() -> None:
         hook.event(order=7)
     with pytest.raises(TypeError, match="not both"):
         hook.event({"order": 7}, amount=1)
+
+
+def test_a_test_event_happened_when_it_says_and_a_payload_may_have_a_time_of_its_own() -> None:
+    event = OPEN.event(order=7, time=NOW)
+    assert (event.time, event.received, event.data) == (NOW, NOW, {"order": 7})
+    assert OPEN.event({"time": "09:00"}).data == {"time": "09:00"}
+    assert OPEN.event({"time": "09:00"}, time=NOW).time == NOW
+    with pytest.raises(TypeError, match="goes into a mapping"):
+        OPEN.event(time="09:00")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="no datetime with a time zone"):
+        OPEN.event(time=NOW.replace(tzinfo=None))
