@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,13 +33,15 @@ class Finding:
 def doctor(host: Host = None, port: Port = None, as_json: Json = False) -> None:
     """Say what is not well with a running service; ends with 1 if it does not do its work."""
     client = Client(host, port)
+    alerts = client.get("/api/alerts", open="true")
     status = client.get("/api/status")
     found = [
         *(Finding("service", reason, True) for reason in status["reasons"]),
         *_sensors(client.get("/api/sensors")),
-        *_assets(client.get("/api/assets")),
+        *about_assets(client.get("/api/assets"), {each["asset"] for each in alerts}),
         *about_holds(client.get("/api/holds")),
-        *_alerts(client.get("/api/alerts", open="true")),
+        *_alerts(alerts),
+        *about_backfills(client.get("/api/backfills", limit=100)["items"]),
         *about_rules(client.get("/api/rules")),
     ]
     if status["deadletters"]:
@@ -72,7 +75,8 @@ def _sensors(sensors: list[dict[str, Any]]) -> list[Finding]:
     return found
 
 
-def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
+def about_assets(assets: list[dict[str, Any]], alerted: Collection[str]) -> list[Finding]:
+    """What is not well with assets, as the API lists them; `alerted` have an open alert."""
     found: list[Finding] = []
     for each in assets:
         name = f"asset {each['name']}"
@@ -82,7 +86,7 @@ def _assets(assets: list[dict[str, Any]]) -> list[Finding]:
         if each["ended"] and each["ended"]["status"] == "failed":
             note = f": {each['ended']['note']}" if each["ended"]["note"] else ""
             found.append(Finding(name, f"failed {ago(each['ended']['at'])}{note}"))
-        elif not each["last"] and not each["active"] and not each["held"]:
+        elif not (each["last"] or each["active"] or each["held"] or each["name"] in alerted):
             found.append(Finding(name, "was never built"))
         if number := each["stale_count"]:
             first = each["stale"][0]
@@ -124,6 +128,20 @@ def _alerts(alerts: list[dict[str, Any]]) -> list[Finding]:
         Finding("alert", f"{each['text']} ({ago(each['opened'])})")
         for each in alerts
         if not each["key"].startswith("hold ")
+    ]
+
+
+def about_backfills(backfills: list[dict[str, Any]]) -> list[Finding]:
+    """Which backfills ended as failed lately, as the API lists them."""
+    return [
+        Finding(
+            f"backfill {each['id']}",
+            f"failed {ago(each['finished'])}: {each['failed']:,} of"
+            f" {count(each['total'], 'partition')} of {listed(each['assets'])}:"
+            f" reactor backfills retry {each['id']}",
+        )
+        for each in backfills
+        if each["status"] == "failed" and each["finished"] and _lately(each["finished"])
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reactor.cli.doctor import about_holds, about_rules
+from reactor.cli.doctor import about_assets, about_backfills, about_holds, about_rules
 
 
 def ago(**length: int) -> str:
@@ -62,3 +62,25 @@ def test_a_hold_is_shown_with_its_age_and_what_ends_it() -> None:
     assert finding.what == (
         "public.orders: column amount removed, 2 h ago: clean and report held until reactor ack 3"
     )
+
+
+def asset(**about: Any) -> dict[str, Any]:
+    """An asset that nobody has made."""
+    new = {"name": "report", "paused": False, "active": [], "ended": None, "last": None}
+    return {**new, "held": "", "stale": [], "stale_count": 0, **about}
+
+
+def test_an_asset_that_nobody_made_is_said_to_be_so_unless_an_alert_says_more() -> None:
+    assert [each.what for each in about_assets([asset()], ())] == ["was never built"]
+    assert about_assets([asset()], {"report"}) == []
+
+
+def test_a_backfill_that_failed_lately_is_shown_with_what_makes_it_go_on() -> None:
+    failed = {"id": 2, "status": "failed", "failed": 3, "total": 31, "assets": ["raw", "clean"]}
+    [finding] = about_backfills([{**failed, "finished": ago(hours=2)}])
+    assert finding.about == "backfill 2"
+    assert finding.what == (
+        "failed 2 h ago: 3 of 31 partitions of raw and clean: reactor backfills retry 2"
+    )
+    assert about_backfills([{**failed, "finished": ago(days=2)}]) == []
+    assert about_backfills([{**failed, "status": "running", "finished": None}]) == []
