@@ -7,7 +7,7 @@ comes, and time passes until nothing more would start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -28,11 +28,11 @@ from reactor.cli.screen import (
 from reactor.cli.target import Payload, SensorName, Target, made
 from reactor.core.duration import spoken
 from reactor.core.event import Event
-from reactor.core.explain import Explained, Part, beside, explain, together
+from reactor.core.explain import UNMADE, Explained, Part, Word, beside, explain, together
 from reactor.core.graph import Graph
 from reactor.core.run import Run, Step, StepStatus, Work
 from reactor.core.sentence import describe
-from reactor.core.verdict import Status, Verdict
+from reactor.core.verdict import Status, Verdict, hears
 from reactor.pipeline import Definition
 from reactor.simulation import Firing, Simulation
 
@@ -52,7 +52,8 @@ app = commands()
 class Launched:
     """One asset that would run. `after` is how long after the event, `because` begins with it.
 
-    `root` says that the rule launches it; what follows from it names the edge.
+    `root` says that the rule launches it; what follows from it names the edge. An asset that would
+    only be held, as nothing of it was made yet, has the `status` held and `root` false.
     """
 
     asset: str
@@ -143,13 +144,32 @@ def _foreseen(definition: Definition, event: Event, fresh: bool, every: bool) ->
     new = simulation.runs[runs:]
     launched = list(_launched(simulation, new, event))
     drawn = _drawn(simulation, new)
-    pruned = list(_pruned(graph, drawn))
+    launched += _only_held(simulation, event, {each.asset for each in launched})
+    pruned = list(_pruned(graph, drawn, event, {each.asset for each in launched}))
     told = {each.asset for each in launched} | {each.name for each in pruned}
     rules = list(_asked(graph, verdicts, simulation.firings[firings:], event))
     rest = [name for name in graph.assets if name not in told]
     runs_or_none = drawn or [("", [])]
-    assets = together(explain(graph, rule, parts) for rule, parts in runs_or_none) if every else ()
-    return Foreseen(rules, launched, pruned, rest, list(assets))
+    explained = (explain(graph, rule, parts, event.data) for rule, parts in runs_or_none)
+    assets = [_or_held(simulation, each) for each in together(explained)] if every else []
+    return Foreseen(rules, launched, pruned, rest, assets)
+
+
+def _only_held(simulation: Simulation, event: Event, launched: set[str]) -> Iterator[Launched]:
+    """The assets that are held from now on without a step of theirs that waits."""
+    graph = simulation.definition.graph
+    schema = (rule for rule in graph.rules.values() if rule.schema and hears(rule, event))
+    rule = next((rule.name for rule in schema), "")
+    for name in simulation.held:
+        if name not in launched:
+            unmade = graph.assets[name].partitions is not None
+            why = f"because {UNMADE if unmade else describe(event)}; {simulation.why_held(name)}"
+            yield Launched(name, None, why, rule, "", StepStatus.HELD.value, root=False)
+
+
+def _or_held(simulation: Simulation, told: Explained) -> Explained:
+    why = simulation.why_held(told.asset)
+    return replace(told, because=f"it is held: {why}") if why and told.word is Word.PRUNED else told
 
 
 def _asked(
@@ -192,12 +212,12 @@ def _launched(simulation: Simulation, runs: list[Run], event: Event) -> Iterator
             yield Launched(work.asset, work.partition, why, run.rule, after, status, work.root)
 
 
-def _pruned(graph: Graph, drawn: Drawn) -> Iterator[Untouched]:
-    """The assets next to the affected ones that would not run."""
-    ran = {part.asset for _, parts in drawn for part in parts}
+def _pruned(graph: Graph, drawn: Drawn, event: Event, told: set[str]) -> Iterator[Untouched]:
+    """The assets next to the affected ones that would not run, but those that are `told`."""
+    ran = {part.asset for _, parts in drawn for part in parts} | told
     found: dict[str, str] = {}
     for rule, parts in drawn:
-        found = beside(graph, rule, parts) | found
+        found = beside(graph, rule, parts, event.data) | found
     yield from (Untouched(name, why) for name, why in found.items() if name not in ran)
 
 

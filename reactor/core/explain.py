@@ -13,10 +13,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reactor.core.asset import Asset
+from reactor.core.breach import judge, moves
+from reactor.core.contract import TableChanged
 from reactor.core.graph import Graph
-from reactor.core.plan import UNTOUCHED, plan, untouched
+from reactor.core.plan import UNTOUCHED, Known, plan, there, untouched
+from reactor.core.reader import outside
 from reactor.core.run import ENDED, StepStatus
 from reactor.core.sentence import listed
+
+UNMADE = "none of its partitions was made"
+"""Why a change that an asset reads launches none of it."""
 
 
 class Word(StrEnum):
@@ -61,23 +68,54 @@ class Part:
     tried: bool = False
 
 
-def beside(graph: Graph, rule: str, parts: Sequence[Part]) -> dict[str, str]:
+def beside(
+    graph: Graph,
+    rule: str,
+    parts: Sequence[Part],
+    changed: object = None,
+    known: Known = lambda asset: (),
+) -> dict[str, str]:
     """The assets next to those of a run that are not part of it, each with the reason.
 
-    Cost: O(affected assets and their edges).
+    Of a schema change, `changed` is what the event says; of other runs it is ignored. `known` has
+    the partitions of an asset that are there. Cost: O(affected assets and their edges).
     """
     ran = {part.asset for part in parts}
     roots = [(part.asset, part.partition) for part in parts if part.root]
     whole = rule in graph.rules or not all(part.root for part in parts)
     made = plan(graph, rule, roots, "", downstream=whole)
-    columns = dict.fromkeys(untouched(graph, made, ran), f"it {UNTOUCHED}")
+    columns = {
+        name: left_out(graph.assets[name], changed, known) for name in untouched(graph, made, ran)
+    }
     return {name: why for name, why in {**dict(made.pruned), **columns}.items() if name not in ran}
 
 
-def explain(graph: Graph, rule: str, parts: Sequence[Part]) -> tuple[Explained, ...]:
+def left_out(asset: Asset, changed: object, known: Known = lambda asset: ()) -> str:
+    """Why a schema change has no part of an asset in a run of those that it reaches."""
+    concerned = None
+    lineage = outside(asset)
+    if isinstance(changed, TableChanged):
+        judged = judge(lineage, changed.table, moves(changed)) if lineage is not None else None
+        if judged is None or not (judged.facts or judged.touched):
+            return f"it {UNTOUCHED}"
+        concerned = judged
+    if lineage is not None and asset.partitions is not None and not there(asset, known):
+        return UNMADE
+    if concerned is None:
+        return f"it {UNTOUCHED}"
+    return "it is held, apart from this" if concerned.facts else "what it reads is as it was"
+
+
+def explain(
+    graph: Graph,
+    rule: str,
+    parts: Sequence[Part],
+    changed: object = None,
+    known: Known = lambda asset: (),
+) -> tuple[Explained, ...]:
     """Every asset of the graph, in the order of declaration. The run was planned on this graph.
 
-    Cost: O(assets and edges of the graph).
+    `changed` and `known` are as in `beside`. Cost: O(assets and edges of the graph).
     """
     own: dict[str, list[Part]] = {}
     later: dict[str, list[Part]] = {}
@@ -85,7 +123,7 @@ def explain(graph: Graph, rule: str, parts: Sequence[Part]) -> tuple[Explained, 
         own.setdefault(part.asset, []).append(part)
         for name in part.later:
             later.setdefault(name, []).append(part)
-    pruned = beside(graph, rule, parts)
+    pruned = beside(graph, rule, parts, changed, known)
     roots = dict.fromkeys(part.asset for part in parts if part.root)
     below = _below(graph, roots)
     found: list[Explained] = []

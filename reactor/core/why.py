@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reactor.core.asset import Rule
+from reactor.core.explain import left_out
 from reactor.core.graph import Graph
 from reactor.core.plan import UNTOUCHED
 from reactor.core.run import StepStatus
@@ -41,7 +42,11 @@ def why_not_asset(graph: Graph, record: Record, name: str) -> str:
         return _sentence(record, "; ".join(_part(run, part) for run, part in parts[:TOLD]))
     leading, stops = _leading(graph, name)
     rules = [rule for rule in graph.rules.values() if leading.intersection(rule.assets)]
-    said = [*_rules(graph, record, rules), *_cut(graph, record, stops), *_chained(record, rules)]
+    said = [
+        *_rules(graph, record, rules, name),
+        *_cut(graph, record, stops),
+        *_chained(record, rules),
+    ]
     if said:
         return _sentence(record, f"{name} was not launched: {'; '.join(said)}")
     if rules:
@@ -50,10 +55,11 @@ def why_not_asset(graph: Graph, record: Record, name: str) -> str:
     return f"no rule leads to {name}: it is launched by hand alone."
 
 
-def _rules(graph: Graph, record: Record, rules: Iterable[Rule]) -> list[str]:
+def _rules(graph: Graph, record: Record, rules: Iterable[Rule], name: str) -> list[str]:
     """What became of the event for each of these rules that listen to its sensor, the most telling
-    first; of many, for the first few.
+    first; of many, for the first few. `name` is the asset that was not launched.
     """
+    asset, changed = graph.assets[name], record.event.data
     known = dict.fromkeys(verdict.rule for verdict in told(graph, record))
     place = {name: number for number, name in enumerate(known)}
     hearing = [rule for rule in rules if hears(rule, record.event)]
@@ -63,7 +69,8 @@ def _rules(graph: Graph, record: Record, rules: Iterable[Rule]) -> list[str]:
     for rule in shown:
         text = why_not_rule(graph, record, rule.name).removesuffix(".").removeprefix(_RECOMPUTED)
         fired = any(each.rule == rule.name for each in record.fired)
-        said.append(f"it {UNTOUCHED}, and {text}" if rule.schema and fired else text)
+        own = left_out(asset, changed) if name in rule.assets else f"it {UNTOUCHED}"
+        said.append(f"{own}, and {text}" if rule.schema and fired else text)
     rest = len(hearing) - len(shown)
     return [*said, f"and {rest:,} more rules did not launch it either"] if rest else said
 

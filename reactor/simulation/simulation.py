@@ -265,6 +265,10 @@ class Simulation:
         """The assets that breaking schema changes hold now, upstreams first."""
         return list(self._reactor.holds.held)
 
+    def why_held(self, asset: DeclaredAsset | str) -> str:
+        """Which hold holds an asset and what broke, in words; empty if none does."""
+        return self._reactor.holds.why(self._name(asset))
+
     @property
     def failed(self) -> list[str]:
         """The assets that failed for good and have not been well since."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from reactor.core.explain import Explained, Part, beside, explain
 from reactor.core.graph import Graph
+from reactor.core.plan import Known
 from reactor.core.run import StepStatus
 from reactor.core.sentence import instant_text, listed
 
@@ -49,8 +50,14 @@ def wording(versions: Sequence[Row], created: datetime) -> Wording:
     return Wording("", until)
 
 
-def why(row: Row, graph: Graph, then: Wording) -> list[str]:
-    """Why a run ran: what launched its roots, what followed from them, and why the rest did not."""
+def why(
+    row: Row, graph: Graph, then: Wording, changed: object = None, known: Known = lambda asset: ()
+) -> list[str]:
+    """Why a run ran: what launched its roots, what followed from them, and why the rest did not.
+
+    Of a run that a schema change launched, `changed` is what that says; `known` has the partitions
+    of an asset that are there.
+    """
     works: Sequence[Row] = row["works"]
     roots = [work for work in works if work["root"]]
     said = [f"{_named(work)} {work['because']}." for work in roots[:SHOWN]]
@@ -60,15 +67,20 @@ def why(row: Row, graph: Graph, then: Wording) -> list[str]:
         said.append(_rule(row, str(graph.rules[row["rule"]].trigger), then))
     said.extend(_edges(works))
     said.extend(_steps(works))
-    said.extend(_unaffected(row, graph))
+    said.extend(_unaffected(row, graph, changed, known))
     return said
 
 
-def every(row: Row, graph: Graph) -> tuple[tuple[Explained, ...], str]:
-    """Why each asset of the pipeline ran in a run, or did not; or why that cannot be told."""
+def every(
+    row: Row, graph: Graph, changed: object = None, known: Known = lambda asset: ()
+) -> tuple[tuple[Explained, ...], str]:
+    """Why each asset of the pipeline ran in a run, or did not; or why that cannot be told.
+
+    `changed` and `known` are as in `why`.
+    """
     if not _of_this(row, graph):
         return (), "it was planned on another version of the pipeline, which is not kept"
-    return explain(graph, row["rule"], parts(row)), ""
+    return explain(graph, row["rule"], parts(row), changed, known), ""
 
 
 def _of_this(row: Row, graph: Graph) -> bool:
@@ -139,11 +151,11 @@ def _steps(works: Sequence[Row]) -> Iterable[str]:
         yield f"{said.capitalize()}: {listed(names)}{f' ({note})' if note else ''}."
 
 
-def _unaffected(row: Row, graph: Graph) -> Iterable[str]:
+def _unaffected(row: Row, graph: Graph, changed: object, known: Known) -> Iterable[str]:
     """What is next to the run and not part of it; nothing is told of another version's graph."""
     if not _of_this(row, graph):
         return
-    pruned = beside(graph, row["rule"], parts(row))
+    pruned = beside(graph, row["rule"], parts(row), changed, known)
     yield from (f"Not affected: {name}, as {why}." for name, why in list(pruned.items())[:SHOWN])
     rest = len(graph.assets) - len({*(work["asset"] for work in row["works"]), *pruned})
     if rest:

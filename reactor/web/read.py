@@ -14,6 +14,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Path, Query
 
 from reactor.core.graph import nearest
+from reactor.core.plan import Known
 from reactor.core.run import ENDED, RunStatus, Step, StepStatus
 from reactor.core.stale import Stale
 from reactor.web import because, explain, model, shape
@@ -170,11 +171,14 @@ def _happened(router: APIRouter, service: Service) -> None:
             raise _no_run(id)
         versions = await service.read.rule_versions(row["rule"])
         then = because.wording(versions, datetime.fromisoformat(row["created"]))
-        why = because.why(row, service.graph, then)
+        changed = await _changed(service, row)
+        # Of that a thread may not ask.
+        made = _made(service, row["rule"])
+        why = because.why(row, service.graph, then, changed, made)
         if not every:
             return shape.run_detail(row, _rules(service), why)
         # It follows the graph, which may be large.
-        told = await anyio.to_thread.run_sync(because.every, row, service.graph)
+        told = await anyio.to_thread.run_sync(because.every, row, service.graph, changed, made)
         return shape.run_detail(row, _rules(service), why, told)
 
     @router.get("/api/runs/{id}/log", summary="The end of a step's output")
@@ -347,6 +351,23 @@ def _named(kind: str, name: str, nodes: Sequence[Mapping[str, Any]]) -> Mapping[
 def _unknown(kind: str, name: str, names: Sequence[str]) -> Refused:
     hint = nearest(name, names) or f"GET /api/{kind}s lists them"
     return Refused(404, f"there is no {kind} {name[:200]}", hint)
+
+
+async def _changed(service: Service, row: Mapping[str, Any]) -> object:
+    """What the event says that launched a run of a schema rule; None of another run."""
+    rule = service.graph.rules.get(row["rule"])
+    if rule is None or not rule.schema or len(row["events"]) != 1:
+        return None
+    event = await service.read.original(row["events"][0]["seq"])
+    return explain.restored(service, event)[0].data if event is not None else None
+
+
+def _made(service: Service, name: str) -> Known:
+    """The partitions that there are now of the assets of a schema rule."""
+    rule = service.graph.rules.get(name)
+    names = rule.assets if rule is not None and rule.schema else ()
+    found = {each: tuple(service.made(each)) for each in names}
+    return lambda asset: found.get(asset, ())
 
 
 def _no_run(id: int) -> Refused:

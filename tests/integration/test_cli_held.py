@@ -97,6 +97,54 @@ def test_a_held_asset_runs_when_it_is_forced(run: Command, service: Served) -> N
     assert [each["status"] for each in runs] == ["succeeded", "held", "held"]
 
 
+def test_a_reader_that_was_never_made_is_not_said_to_read_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pipeline.py").write_text(
+        PIPELINE.replace("import Pipeline", "import Daily, Pipeline")
+        + """
+@shop.asset(reads={"orders": ["amount"]}, partitions=Daily("2026-01-01"))
+async def daily(partition): ...
+
+@shop.asset(reads={"orders": ["id", "note"]}, partitions=Daily("2026-01-01"))
+async def notes(partition): ...
+"""
+    )
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER, amount INTEGER)")
+    run = command(capsys)
+    pipeline = str(tmp_path / "pipeline.py")
+    gone = '{"table": "orders", "removed": "amount"}'
+    planned = run("plan", pipeline, "shop", gone, "--all")
+    assert "none of its partitions was made; hold 1: orders: column amount removed" in planned.out
+    assert "0 assets would run, 5 assets would not, 3 of them held" in planned.out
+    told = {
+        each["asset"]: each
+        for each in run("plan", pipeline, "shop", gone, "--all", "--json").data["assets"]
+    }
+    assert told["daily"]["because"] == "it is held: hold 1: orders: column amount removed"
+    assert told["notes"]["because"] == "it reads none of the changed columns"
+    come = (
+        '{"table": "orders", "changes": [{"kind": "column_retyped", "column": "id",'
+        ' "breaking": false, "before": "integer", "after": "bigint"}]}'
+    )
+    pruned = run("plan", pipeline, "shop", come, "--json").data["pruned"]
+    assert {each["name"]: each["because"] for each in pruned} == {
+        "revenue": "it reads none of the changed columns",
+        "daily": "it reads none of the changed columns",
+        "notes": "none of its partitions was made",
+    }
+
+    with served(tmp_path) as running:
+        monkeypatch.setenv("REACTOR_PORT", str(running.port))
+        until(lambda: run("sensors", "list", "--json").data[0]["up"])
+        drop(running)
+        until(lambda: run("ack", "--json").data)
+        shown = run("runs", "show", "1", "--all").out
+        assert "none of its partitions was made" in shown
+        assert shown.count("reads none of the changed columns") == 4
+
+
 def test_reactor_plan_foresees_what_is_held(run: Command, service: Served) -> None:
     event = '{"table": "orders", "removed": "amount"}'
     planned = run("plan", str(service.log.parent / "pipeline.py"), "shop", event)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from reactor.core.asset import Asset, Rule, Upstream
 from reactor.core.explain import Explained, Part, Word, beside, explain, together
 from reactor.core.graph import Graph
-from reactor.core.lineage import Lineage
+from reactor.core.lineage import Lineage, declared
 from reactor.core.mapping import Keys, Mapped, Offset
 from reactor.core.partition import Partitions, Static
 from reactor.core.plan import Root, plan
+from reactor.core.reader import schema_rules
 from reactor.core.window import Daily
+from sensors import SchemaChanges
 from tests.unit.core.depth import examples
 from tests.unit.core.stage import Stage, drawn
 from tests.unit.core.tap import Tap
@@ -148,6 +150,34 @@ def test_columns_that_nobody_reads_are_a_reason() -> None:
         "sums runs because raw changes",
         "names pruned because it reads none of the changed columns",
     ]
+
+
+def test_who_reads_what_changed_of_a_table_is_not_said_to_read_something_else() -> None:
+    def reading(name: str, column: str, partitions: Partitions | None = None) -> Asset:
+        return Asset(name, lineage=declared({"orders": [column]}), partitions=partitions)
+
+    assets = [
+        reading("sums", "id"),
+        reading("names", "name", Daily("2026-01-01")),
+        reading("days", "id", Daily("2026-01-01")),
+        reading("held", "amount"),
+    ]
+    tables = SchemaChanges("postgresql://localhost/shop")
+    rules = schema_rules(assets, [], [tables])
+    graph = Graph.of("columns", assets, rules)
+    exact = [
+        {"kind": "column_retyped", "breaking": False, "column": "id"},
+        {"kind": "column_removed", "breaking": True, "column": "amount"},
+    ]
+    changed = tables.event("orders", changes=exact).data
+    parts = [Part("sums", None, "because it was so", root=True)]
+    assert beside(graph, "schema: shop", parts, changed) == {
+        "names": "it reads none of the changed columns",
+        "days": "none of its partitions was made",
+        "held": "it is held, apart from this",
+    }
+    made = beside(graph, "schema: shop", parts, changed, lambda asset: ["2026-01-01"])
+    assert made["days"] == "what it reads is as it was"
 
 
 def test_an_unchanged_version_is_the_reason_of_what_reads_it() -> None:
