@@ -212,7 +212,13 @@ async def _version(work: Work, output: Output, handle: Any) -> str | None:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
     if work.version == "file":
         return await anyio.to_thread.run_sync(_digest, str(output.value))
-    return str(await anyio.to_thread.run_sync(work.version, output.value))  # type: ignore[arg-type]
+    told: object = await anyio.to_thread.run_sync(work.version, output.value)  # type: ignore[arg-type]
+    if told is None:
+        raise StepError(
+            f"the version of {work.asset} is None",
+            hint="have the function of version= return something that differs when the data do",
+        )
+    return str(told)
 
 
 def _digest(path: str) -> str:

@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from reactor import Output, Pipeline, Retry, field
+from reactor import Dynamic, Output, Pipeline, Retry, field
 from reactor.core.decision import CancelRun, Facts, SetPaused
 from reactor.core.errors import SettingsError, StoreConflict, StoreError, StoreUnavailable
 from reactor.core.event import Event
@@ -247,6 +247,59 @@ async def test_an_equal_version_stops_the_cascade(tmp_path: Path) -> None:
             await until(lambda: _settled(served))
         assert below == [1, 2]
         assert await served.statuses("total") == ["materialized", "unchanged", "materialized"]
+
+
+async def test_what_an_asset_says_of_its_data_amiss_fails_the_attempt_alone(
+    tmp_path: Path,
+) -> None:
+    shop = Pipeline("shop")
+    hook = Webhook("orders")
+
+    @shop.asset(on=hook)
+    async def keys() -> Output:
+        return Output("x", changed=5)  # type: ignore[arg-type]
+
+    @shop.asset(on=hook, version=lambda handle: None)  # type: ignore[arg-type]
+    async def forgetful() -> str:
+        return "x"
+
+    @shop.asset(on=hook)
+    async def well() -> str:
+        return "x"
+
+    async with serving(shop, tmp_path) as served:
+        await served.host.submit(posted(hook, "a", n=1))
+        await until(lambda: _settled(served))
+        for asset, status in (
+            ("keys", "failed"),
+            ("forgetful", "failed"),
+            ("well", "materialized"),
+        ):
+            assert await served.statuses(asset) == [status]
+
+
+async def test_keys_that_changed_lead_to_their_partitions_and_to_no_others(tmp_path: Path) -> None:
+    shop = Pipeline("shop")
+    hook = Webhook("orders")
+    told: list[tuple[str, Any]] = []
+
+    @shop.asset(on=hook)
+    async def load(event: Event) -> Output:
+        return Output("t", changed=event.data["keys"])
+
+    @shop.asset(partitions=Dynamic("customer"))
+    async def customer(load: str, partition: str) -> str:
+        return partition
+
+    @shop.asset
+    async def total(customer: dict[str, str], context: Any) -> None:
+        told.append((",".join(customer), context.changed["customer"]))
+
+    async with serving(shop, tmp_path) as served:
+        for id, keys in (("a", ["ann", "bob"]), ("b", ["bob"]), ("c", [])):
+            await served.host.submit(posted(hook, id, keys=keys))
+            await until(lambda: _settled(served))
+    assert told == [("ann,bob", None), ("ann,bob", ("bob",))]
 
 
 async def _settled(served: Any) -> bool:
