@@ -168,8 +168,18 @@ class Demands:
         )
         self._state.put(Table.RUN, (id,), run)
         self._hold(run, len(works))
-        self.requeue(placing.pushed)
+        self.requeue([*placing.pushed, *self._awaiting(works)])
         return id
+
+    def _awaiting(self, works: Iterable[Work]) -> list[int]:
+        """Steps that nothing has begun of, and that the end of one of these works may concern.
+
+        Behind it they see its change, too, and need not be done again for it.
+        """
+        names = dict.fromkeys(name for work in works for name in work.later)
+        known: dict[int, bool] = {}
+        ids = [id for name in names for id in self._waves.writers(name)]
+        return [id for id in ids if self._joining.fresh(id, known)]
 
     def _place(self, work: Work, needs: list[int], placing: _Placing, now: datetime) -> Work:
         """The work with the step that does it: one that is joined, or a new one."""

@@ -92,6 +92,10 @@ class Waves:
         if self._aside or step.status in _IDLE:
             self.refresh([step.id])
 
+    def writers(self, asset: str) -> tuple[int, ...]:
+        """The live steps of an asset that has partitions."""
+        return tuple(self._writers.get(asset, ()))
+
     def gathers(self, id: int) -> bool:
         """Whether a step in the line reads many partitions of one asset."""
         own = [place for place in self._reads.get(id, ()) if place[1] is not None]

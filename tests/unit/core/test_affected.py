@@ -358,3 +358,25 @@ def test_one_day_that_waits_keeps_no_other_day_from_what_gathers_them_all() -> N
     stage.fire("b", key="2026-01-01")
     assert done(stage)[-1] == ("t", None)
     assert [step for step in stage.steps if not step.finished] == []
+
+
+@pytest.mark.parametrize("order", [("load", "day"), ("day", "load")])
+def test_two_upstreams_that_change_in_one_turn_are_one_step_whatever_their_order(
+    order: tuple[str, str],
+) -> None:
+    assets = [
+        Asset("load"),
+        Asset("day", partitions=DAYS),
+        Asset("both", (Upstream("day"), Upstream("load")), partitions=DAYS),
+    ]
+    rules = [
+        Rule("load", Tap("load"), ("load",)),
+        Rule("day", Tap("day"), ("day",), path_of(field.key)),
+    ]
+    stage = Stage(Graph.of("two", assets, rules))
+    for tap in ("load", "day"):
+        stage.fire(tap, key="2026-01-01")
+        done(stage)
+    stage.fire(*order, key="2026-01-01")
+    ran = done(stage, load=["2026-01-01"])
+    assert ran.count(("both", "2026-01-01")) == 1
