@@ -17,7 +17,7 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from typer.main import get_command
 
-from reactor import Pipeline, Retry
+from reactor import Output, Pipeline, Retry
 from reactor.cli.app import COMMANDS
 from reactor.core.asset import Pending
 from reactor.core.decision import (
@@ -82,6 +82,11 @@ def test_the_guide_lists_what_a_context_offers() -> None:
     methods = {name for name, _ in inspect.getmembers(Context, inspect.isfunction)}
     offered = {each.name for each in fields(Context)} - hidden | methods
     assert shown == {name for name in offered if not name.startswith("_")}
+
+
+def test_the_guide_lists_what_an_output_says() -> None:
+    listed = _names(GUIDE, "What changed, and what did not", "of an output")
+    assert listed == [each.name for each in fields(Output)]
 
 
 def test_the_guide_lists_what_an_event_has() -> None:
