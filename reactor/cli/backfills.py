@@ -96,6 +96,7 @@ def show(
     if as_json:
         show_json(fill)
         return
+    held = f", {fill['held']:,} of them held" if fill["held"] else ""
     head = styled(f"backfill {id} ", "bold")
     say(head, _status(fill))
     facts(
@@ -104,7 +105,7 @@ def show(
             + (" and what follows" if fill["downstream"] else ""),
             "partitions": f"{fill['total']:,}, from {fill['first']} to {fill['last']}",
             "done": f"{fill['done']:,}, of which {fill['failed']:,} failed",
-            "running": f"{fill['running']:,} of at most {fill['limit']:,}",
+            "running": f"{fill['running']:,} of at most {fill['limit']:,}{held}",
             "left": _left(fill),
             "reason": fill["reason"],
             "begun": ago(fill["created"]),
@@ -112,7 +113,8 @@ def show(
         }
     )
     for part in fill["live"]:
-        say(f"  run {part['run']}  ", coloured("running"), f"  {part['partition']}")
+        status = coloured("held" if part["text"] else "running")
+        say(f"  run {part['run']}  ", status, f"  {part['partition']}  {part['text']}".rstrip())
     _show_failures(fill)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from reactor.core.backfill import rule_name
 from reactor.core.decision import Order, SetBackfill, StartBackfill
 from reactor.core.errors import ReactorError
 from reactor.core.graph import nearest
+from reactor.core.run import RunStatus, StepStatus
 from reactor.core.selection import selected
 from reactor.core.sentence import listed
 from reactor.web.backfill_model import Backfill, BackfillDetail, BackfillOrder, Part
@@ -70,12 +71,13 @@ def routes(service: Service) -> APIRouter:
         runs = await service.read.runs(rule=rule_name(id), limit=_RUNS)
         brief = await _brief(service, row, runs)
         keys: Sequence[str] = row["partitions"]
-        live = [Part(partition=r["partition"], run=r["id"]) for r in runs if not r["finished"]]
+        live, held = await _live(service, runs)
         return BackfillDetail(
             **brief.model_dump(),
             first=keys[0],
             last=keys[-1],
-            live=live[::-1],
+            live=live,
+            held=held,
             failures=await _failures(service, row["failed"], runs),
             rule=rule_name(id),
         )
@@ -150,6 +152,20 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+async def _live(service: Service, runs: Sequence[Row]) -> tuple[list[Part], int]:
+    """The partitions that are launched, the oldest first, and how many of them are held."""
+    going = [run for run in reversed(runs) if not run["finished"]]
+    held = [run["id"] for run in going if run["status"] == RunStatus.HELD]
+    why = dict.fromkeys(held, "held")
+    for run in held[:_TOLD]:
+        why[run] = await _why(service, run, (StepStatus.HELD,))
+    live = [
+        Part(partition=run["partition"], run=run["id"], text=why.get(run["id"], ""))
+        for run in going
+    ]
+    return live, len(held)
+
+
 async def _failures(service: Service, failed: Sequence[str], runs: Sequence[Row]) -> list[Part]:
     """The first partitions that failed, each with its last run."""
     last: dict[str, int] = {}
@@ -163,10 +179,12 @@ async def _failures(service: Service, failed: Sequence[str], runs: Sequence[Row]
     return parts
 
 
-async def _why(service: Service, id: int) -> str:
-    """What went wrong in a run, in a line."""
+_BAD = (StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.CANCELLED)
+
+
+async def _why(service: Service, id: int, states: Container[str] = _BAD) -> str:
+    """What went wrong in a run, or keeps it waiting, in a line."""
     run = await service.read.run(id, events_limit=0)
-    bad = ("failed", "blocked", "cancelled")
     steps = [work["step"] for work in run["works"] if work["step"]] if run else []
-    told = [f"{step['asset']}: {step['note']}" for step in steps if step["status"] in bad]
+    told = [f"{step['asset']}: {step['note']}" for step in steps if step["status"] in states]
     return listed([line.splitlines()[0] for line in told if line], 1)

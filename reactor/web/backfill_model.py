@@ -44,11 +44,15 @@ class Part(BaseModel):
 
 
 class BackfillDetail(Backfill):
-    """A backfill with the ends of its range, what runs of it, and the first of what failed."""
+    """A backfill with the ends of its range, what runs of it, and the first of what failed.
+
+    `held` of those that run wait until a hold is over; the text of each of these says which.
+    """
 
     first: Text
     last: Text
     live: list[Part]
+    held: int = 0
     failures: list[Part]
     rule: Text
 

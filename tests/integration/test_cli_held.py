@@ -152,3 +152,35 @@ def test_reactor_plan_foresees_what_is_held(run: Command, service: Served) -> No
     assert "hold 1: orders: column amount removed" in planned.out
     assert "reads none of the changed columns" in planned.out
     assert "0 assets would run, 3 assets would not, 2 of them held" in planned.out
+
+
+def test_a_backfill_says_by_which_hold_its_runs_are_held(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pipeline.py").write_text(
+        PIPELINE.replace("import Pipeline", "import Daily, Pipeline")
+        + """
+@shop.asset(reads={"orders": ["amount"]}, partitions=Daily("2026-01-01"))
+async def daily(partition): ...
+"""
+    )
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER, amount INTEGER)")
+    run = command(capsys)
+    with served(tmp_path) as running:
+        monkeypatch.setenv("REACTOR_PORT", str(running.port))
+        until(lambda: run("sensors", "list", "--json").data[0]["up"])
+        drop(running)
+        until(lambda: run("ack", "--json").data)
+        days = "2026-01-01..2026-01-05"
+        begun = run(
+            "backfill", str(tmp_path / "pipeline.py"), "daily", "-p", days, "--limit=3", "--detach"
+        )
+        assert begun.code == 0, begun.err
+        until(lambda: run("backfills", "show", "1", "--json").data["held"] == 3)
+        shown = run("backfills", "show", "1").out
+        assert "3 of at most 3, 3 of them held" in shown
+        assert "held  2026-01-01  daily: hold 1: orders: column amount removed" in shown
+        run("ack", "1")
+        until(lambda: run("backfills", "show", "1", "--json").data["status"] == "succeeded")
+        assert "held" not in run("backfills", "show", "1").out
