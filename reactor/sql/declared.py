@@ -149,6 +149,11 @@ class _Reading:
         found: dict[str, Columns] = {}
         for source, names in reads.items():
             named = getattr(source, "name", source)
+            if not isinstance(named, str) or not named.strip():
+                if not quiet:
+                    what = f"reads names {named!r}, which is no table and no asset"
+                    self._wrong(given, what, 'say reads={"public.orders": ["id", "amount"]}')
+                continue
             try:
                 found[str(named)] = declared({str(named): names}).reads[str(named)]
             except ValueError as error:

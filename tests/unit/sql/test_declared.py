@@ -150,6 +150,8 @@ def test_a_column_that_an_upstream_does_not_have_is_found_when_the_pipeline_is_l
         ({"columns": {"a": ["t.a"]}}, "not what it reads"),
         ({"reads": {"t": "id"}}, "no list of column names"),
         ({"reads": ["t"]}, "reads is"),
+        ({"reads": {5: ["a"]}}, "reads names 5"),
+        ({"reads": {" ": ["a"]}}, "reads names ' '"),
         ({"reads": {"t": ["a"]}, "columns": {"x": ["t.b"]}}, "not among what is read"),
     ],
 )
