@@ -46,6 +46,7 @@ export function asset(model, name) {
           ["upstream", found.upstream.length ? links("assets", found.upstream) : ""],
           ["downstream", found.downstream.length ? links("assets", found.downstream) : ""],
           ["launched by", found.rules.length ? links("rules", found.rules) : ""],
+          ["partitions", partitions(found)],
           ["group", found.group],
           ["owner", found.owner],
         ]),
@@ -57,6 +58,13 @@ export function asset(model, name) {
     ];
   };
   return view(`/api/assets/${encodeURIComponent(name)}`, draw, (item) => item.asset === name || (item.kind === "run" && item.assets.includes(name)));
+}
+
+/** By what an asset is kept up to date, and how many of its partitions are there. */
+function partitions(found) {
+  if (!found.partitioned) return "";
+  const kind = found.partitioned.length > 60 ? `${found.partitioned.slice(0, 60)}…` : found.partitioned;
+  return `${found.partitions.toLocaleString()} made, of ${kind}`;
 }
 
 /** What of an asset is out of date, and why. */
