@@ -481,6 +481,10 @@ class Demands:
         """
         gone: set[int] = set()
         for at, work in enumerate(run.works):
+            known: Step | None = self._state.get(Table.STEP, work.step)
+            if known is not None and known.status is StepStatus.SKIPPED:
+                gone.add(at)
+                continue
             above = gone.issuperset(work.upstream)
             if not (above and (work.asset in assets if work.root else work.upstream)):
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reactor.core.asset import Asset
@@ -127,6 +127,10 @@ def test_held_assets_stand_still_until_they_are_let_go_and_then_catch_up(
         assert step.finished or world.misses_something(step.id)
 
 
+# What is undone bit by bit is skipped bit by bit, and all of it in the end.
+@example(
+    0, 3, [shape(each) for each in ("a:int b:int c:int", "", "a:int b:int", "a:int b:int c:int")]
+)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.lists(shapes, max_size=8))
 @settings(max_examples=300)
 def test_a_reader_runs_exactly_when_it_is_free_and_has_something_new_to_read(
