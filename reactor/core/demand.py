@@ -480,6 +480,7 @@ class Demands:
         What was begun goes on.
         """
         gone: set[int] = set()
+        follows: set[int] = set()
         for at, work in enumerate(run.works):
             known: Step | None = self._state.get(Table.STEP, work.step)
             if known is not None and known.status is StepStatus.SKIPPED:
@@ -487,11 +488,29 @@ class Demands:
                 continue
             above = gone.issuperset(work.upstream)
             if not (above and (work.asset in assets if work.root else work.upstream)):
+                if work.root and work.asset in assets:
+                    follows.add(at)
                 continue
             gone.add(at)
             step = self._waves.step(work.step) if work.step in self._waves.needs else None
             if step is not None and unclaimed(step):
                 self.let_go(step, {run.id}, StepStatus.SKIPPED, note, now)
+        self._unroot(run.id, follows)
+
+    def _unroot(self, id: int, places: Collection[int]) -> None:
+        """Works of a run are no more asked for: they only follow from others."""
+        if not places:
+            return
+        run = self.run(id)
+        works = tuple(
+            replace(work, root=work.root and at not in places) for at, work in enumerate(run.works)
+        )
+        self._state.put(Table.RUN, (id,), run._replace(works=works))
+        self._roots[id] = tuple(at for at, work in enumerate(works) if work.root)
+        for step in {works[at].step for at in places}.intersection(self._waves.needs):
+            row = self._waves.step(step)
+            root, _ = self._wanted(step, row.runs)
+            self._state.put(Table.STEP, (step,), row._replace(root=root))
 
     def held_or_not(self, step: Step) -> None:
         """A step is held, or goes on: so may the runs be that wait for it."""
