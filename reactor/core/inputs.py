@@ -49,7 +49,7 @@ class Inputs:
         found = self._links.get(asset.name)
         if found is None:
             above = ((self._graph.assets[up.name], up) for up in asset.upstream)
-            found = tuple((up, link(each, asset, up.mapping)) for each, up in above)
+            found = tuple((up, link(each, asset)) for each, up in above)
             self._links[asset.name] = found
         return found
 

@@ -115,8 +115,9 @@ class Link:
         return tuple((self.above, each) for each in keys)
 
 
-def link(above: Asset, below: Asset, mapping: Mapping | None) -> Link | None:
-    """The edge from `above` to `below`; None if neither has partitions of its own."""
+def link(above: Asset, below: Asset) -> Link | None:
+    """The edge to `below`, which reads `above`; None if neither has partitions of its own."""
     if above.partitions is None and below.partitions is None:
         return None
+    mapping = next(each.mapping for each in below.upstream if each.name == above.name)
     return Link(above.name, above.partitions, mapping, below.partitions)

@@ -9,6 +9,7 @@ Law: where both answer keys, `down` and `up` are inverse of each other: a downst
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _SAMPLE = 100
 """How many windows are looked at to see which of two kinds are the longer ones."""
 
 
-class Mapping:
+class Mapping(ABC):
     """How the partitions of a downstream asset follow from those of an upstream. A value."""
 
     __slots__ = ()
@@ -38,23 +39,23 @@ class Mapping:
     def __repr__(self) -> str:
         return str(self)
 
+    @abstractmethod
     def down(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The downstream keys that read upstream partition `key`, in order; None: all known ones.
 
         A key that is no partition above leads nowhere. Raises what a user's function raises.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def up(self, key: str, above: Places, below: Places) -> tuple[str, ...] | None:
         """The upstream keys that downstream `key` reads, in order.
 
         None: those known of which `down` answers None or has `key`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, above: Places, below: Places) -> str:
         """Why it makes no sense between these; empty if it does."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, repr=False)

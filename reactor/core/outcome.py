@@ -156,29 +156,29 @@ class Outcomes:
     def _following(self, step: Step, changed: Sequence[str] | None, run: Run, work: Work) -> Plan:
         """What follows, in one of its runs, from a step that told what changed."""
         roots: dict[Root, None] = {}
+        below = self._graph.downstream.get(step.asset, ())
         for name in work.later:
-            if name in self._graph.assets:
+            # The run may have been planned on a pipeline that had more edges.
+            if name in below:
                 roots |= dict.fromkeys((name, key) for key in self._spread(step, name, changed))
         because = f"because {step.asset} changes"
         return plan(self._graph, run.rule, roots, because, known=self._inventory.made)
 
-    def _spread(self, step: Step, name: str, changed: Sequence[str] | None) -> Iterable[str]:
+    def _spread(self, step: Step, name: str, changed: Sequence[str] | None) -> Iterable[str | None]:
         """The partitions of an asset below that a change of some keys, or of all, concerns."""
         below = self._graph.assets[name]
-        mapping = next((up.mapping for up in below.upstream if up.name == step.asset), None)
-        edge = link(self._graph.assets[step.asset], below, mapping)
+        edge = link(self._graph.assets[step.asset], below)
+        if edge is None:
+            return (step.partition,)
         everything = there(below, self._inventory.made)
-        if edge is None or changed is None:
-            return everything
-        return edge.spread(changed, everything)
+        return everything if changed is None else edge.spread(changed, everything)
 
     def _astray(self, step: Step, changed: Iterable[str]) -> str:
         """Which of the changed keys lead to no partition of an asset below; empty if none."""
         found: list[str] = []
         for name in self._graph.downstream.get(step.asset, ()) if changed else ():
             below = self._graph.assets[name]
-            mapping = next((up.mapping for up in below.upstream if up.name == step.asset), None)
-            edge = link(self._graph.assets[step.asset], below, mapping)
+            edge = link(self._graph.assets[step.asset], below)
             if edge is None or not edge.spreads:
                 continue
             lost = [key for key in changed if not edge.spread([key], [key])]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -174,23 +175,23 @@ class Partitions(Named):
         text = _text(value)
         return text if not self.problem(text) else None
 
+    @abstractmethod
     def problem(self, key: str) -> str:
         """Why a key is none of these, and what to write; empty if it is one of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def listed(self, until: datetime) -> tuple[str, ...] | None:
         """All keys that exist by then, in order; None if only those known can be told.
 
         A window exists from its start on: the window in which `until` lies is the last.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def between(self, first: str, last: str) -> tuple[str, ...]:
         """The keys from `first` to `last`, both included.
 
         Raises: ValueError, with the reason and what to write.
         """
-        raise NotImplementedError
 
     def _with(self, how: By | None) -> Self:
         found = copy.copy(self)
@@ -198,10 +199,12 @@ class Partitions(Named):
         return found
 
     def _shiftable(self) -> None:
+        """Raises: ValueError, unless keys have an order."""
         raise ValueError(f"{self} has no order: shift= is for time windows")
 
     def _shifted(self, key: str, by: int) -> str | None:
-        raise NotImplementedError
+        """The key so many further on, where keys have an order."""
+        return self._shiftable()
 
     def _unnamed(self, value: Any) -> str:
         return self.problem(_text(value)) or f"{value!r} names none of {self.plain}"

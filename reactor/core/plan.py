@@ -224,8 +224,7 @@ class _Drawing:
         self, asset: Asset, below: Asset, keys: Collection[str | None], first: int
     ) -> tuple[list[tuple[int, tuple[str | None, ...]]], bool]:
         """The partitions below that each partition of an asset leads to, and whether more come."""
-        mapping = next(up.mapping for up in below.upstream if up.name == asset.name)
-        edge = link(asset, below, mapping)
+        edge = link(asset, below)
         if edge is None:
             return [], False
         found: list[tuple[int, tuple[str | None, ...]]] = []

@@ -7,6 +7,7 @@ type, is false.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -315,15 +316,15 @@ def predicate_of(condition: Any) -> Predicate:
     )
 
 
-class Named:
+class Named(ABC):
     """A value that is a function of the event, and says itself what it is called."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def called(self) -> str:
         """What it is called, the same in every process."""
-        raise NotImplementedError
 
 
 def named(function: Callable[..., Any]) -> str:

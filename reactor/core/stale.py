@@ -235,7 +235,7 @@ def _among(graph: Graph, name: str, partition: str | None, places: _Places) -> I
     for up in asset.upstream:
         known = places.get(up.name)
         if known:
-            edge = link(graph.assets[up.name], asset, up.mapping)
+            edge = link(graph.assets[up.name], asset)
             yield from _read(up.name, edge, partition, known)
 
 

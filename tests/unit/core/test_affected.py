@@ -380,3 +380,18 @@ def test_two_upstreams_that_change_in_one_turn_are_one_step_whatever_their_order
     stage.fire(*order, key="2026-01-01")
     ran = done(stage, load=["2026-01-01"])
     assert ran.count(("both", "2026-01-01")) == 1
+
+
+def test_a_run_of_another_pipeline_leads_only_where_edges_lead_now() -> None:
+    def graph(*edges: str, parts: Partitions | None = CUSTOMERS) -> Graph:
+        below = [
+            Asset(name, (Upstream("load"),) if name in edges else (), partitions=parts)
+            for name in ("kept", "cut")
+        ]
+        return Graph.of("g", [Asset("load"), *below], [Rule("load", Tap("load"), ("load",))])
+
+    for parts, follows in ((CUSTOMERS, ("kept", "ann")), (None, ("kept", None))):
+        stage = Stage(graph("kept", "cut"))
+        stage.fire("load")
+        stage.restart(graph("kept", parts=parts))
+        assert done(stage, load=["ann"]) == [follows]
